@@ -48,7 +48,7 @@ const safeNodeOptions = {
 }
 
 interface Duplicable {
-  readonly options?: { readonly keyPrefix?: string; readonly redisOptions?: object }
+  readonly options?: { readonly keyPrefix?: string; readonly db?: number; readonly redisOptions?: object }
   duplicate(...overrides: object[]): RedisClient
 }
 
@@ -75,6 +75,7 @@ export function adoptClient(client: RedisClient, options: AdoptOptions): RedisLi
     throw new TypeError('The Redis client has no duplicate(): pass an ioredis or iovalkey client or Cluster.')
   }
   const keyPrefix = client.options?.keyPrefix ?? ''
+  const channelPrefix = `${keyPrefix}db${client.options?.db ?? 0}:`
   const openSubscriber = (): RedisClient => duplicate(client)
   const traits = { cluster: client.isCluster === true }
   if (options.share === true) {
@@ -83,7 +84,7 @@ export function adoptClient(client: RedisClient, options: AdoptOptions): RedisLi
         'share: true does not work with a client that has a keyPrefix: leave out share, or move the prefix to the option keyPrefix of the plugin.',
       )
     }
-    return new ClientLink({ name: options.name, client, owned: false, traits, openSubscriber })
+    return new ClientLink({ name: options.name, client, owned: false, traits, channelPrefix, openSubscriber })
   }
   return new ClientLink({
     name: options.name,
@@ -91,6 +92,7 @@ export function adoptClient(client: RedisClient, options: AdoptOptions): RedisLi
     owned: true,
     traits,
     keyPrefix: () => keyPrefix,
+    channelPrefix,
     openSubscriber,
   })
 }
