@@ -70,3 +70,15 @@ export function redisConfigError(code: RedisConfigErrorCode, facts: RedisConfigE
 export function isRedisConfigError(error: unknown): error is RedisConfigError {
   return error instanceof Error && 'code' in error && codes.some((code) => code === error.code)
 }
+
+/** Codes of errors at run time. */
+export type RedisConnectionErrorCode =
+  'STAY_REDIS_NOT_CONFIGURED' | 'STAY_REDIS_NOT_UP' | 'STAY_REDIS_REQUIRED'
+
+/** Makes the error of a call that needs a Redis that is not there. */
+export function redisConnectionError(
+  code: RedisConnectionErrorCode,
+  { what, why, remedy }: Omit<RedisConfigErrorFacts, 'cause'>,
+): FastifyError {
+  return Object.assign(createError(code, '%s %s %s', 503)(what, why, remedy), { remedy })
+}
