@@ -38,7 +38,7 @@ export function inspectClient(
     id: options.provider,
   }
   const provider = findProvider(question)
-  const oneDatabase = client.isCluster || provider.databases === 1
+  const oneDatabase = client.isCluster === true || provider.databases === 1
   return {
     server: { key: 'adopted', oneDatabase, provider },
     db: typeof db === 'number' ? db : 0,

@@ -190,7 +190,6 @@ function readTlsSwitch(variables: EnvironmentVariables): ServerSettings['tlsSwit
 
 function readRoles(variables: EnvironmentVariables): Partial<Record<Role, RoleSettings>> {
   const roles: Partial<Record<Role, RoleSettings>> = {}
-  const ca = variables.certificates('REDIS_TLS_CA')
   for (const { role, ...names } of ROLE_VARIABLES) {
     const url = variables.text(names.url)
     const db = variables.db(names.db)
@@ -198,11 +197,13 @@ function readRoles(variables: EnvironmentVariables): Partial<Record<Role, RoleSe
     roles[role] = {
       db,
       dbSource: names.db,
-      server:
-        url === undefined
-          ? undefined
-          : { ...settingsFromUrl(parseConnectionUrl(url, names.url), names.url), tls: { ca } },
+      server: url === undefined ? undefined : roleServer(variables, url, names.url),
     }
   }
   return roles
+}
+
+function roleServer(variables: EnvironmentVariables, url: string, source: string): ServerSettings {
+  const settings = settingsFromUrl(parseConnectionUrl(url, source), source)
+  return { ...settings, tls: { ca: variables.certificates('REDIS_TLS_CA') } }
 }

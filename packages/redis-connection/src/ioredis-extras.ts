@@ -22,6 +22,7 @@ type RefusedIoredisOption =
   | 'sentinels'
   | 'name'
   | 'sentinelPassword'
+  | 'replyMapping'
 
 // Each with the sentence that says why it is not the app's to set.
 const refusedIoredisOptions: Readonly<Record<RefusedIoredisOption, string>> = {
@@ -46,6 +47,7 @@ const refusedIoredisOptions: Readonly<Record<RefusedIoredisOption, string>> = {
   sentinels: 'Use the option sentinel.',
   name: 'Use the option sentinel.',
   sentinelPassword: 'Use the option sentinel.',
+  replyMapping: 'Replies would come in shapes that the plugins do not expect.',
 }
 
 /** ioredis options without those that this plugin must set itself. */

@@ -11,6 +11,14 @@ export interface ReconnectOptions {
   readonly protocol?: 2 | 3 | undefined
 }
 
+/** What `new Redis()` takes: its constructor refuses an undefined `replyMapping`, which is ours to leave out. */
+export type ClientOptions = Omit<RedisOptions, 'replyMapping'>
+
+/** The same for `new Cluster()`. */
+export type ClusterClientOptions = Omit<ClusterOptions, 'redisOptions'> & {
+  readonly redisOptions: Omit<NonNullable<ClusterOptions['redisOptions']>, 'replyMapping'>
+}
+
 /** The part of the configuration that shapes a client. */
 export type ClientConfig = Pick<OpenedConfig, 'ioredis'>
 
@@ -28,7 +36,7 @@ export function ioredisOptionsFor(
   target: Target,
   config: ClientConfig,
   reconnect: ReconnectOptions,
-): RedisOptions {
+): ClientOptions {
   return {
     ...addressOf(target),
     ...connectionOptions(target, reconnect),
@@ -52,7 +60,7 @@ export function blockingIoredisOptionsFor(
   config: ClientConfig,
   reconnect: ReconnectOptions,
   drainDelaySeconds?: number,
-): RedisOptions {
+): ClientOptions {
   return {
     ...addressOf(target),
     ...connectionOptions(target, reconnect),
@@ -70,7 +78,7 @@ export function clusterOptionsFor(
   target: Target,
   config: ClientConfig,
   reconnect: ReconnectOptions,
-): { readonly nodes: ClusterNode[]; readonly options: ClusterOptions } {
+): { readonly nodes: ClusterNode[]; readonly options: ClusterClientOptions } {
   const { server } = target
   const { retryStrategy: clusterRetryStrategy } = reconnect
   return {
@@ -99,19 +107,19 @@ export function clusterOptionsFor(
   }
 }
 
-function loginOf({ server }: Target): Pick<RedisOptions, 'username' | 'password' | 'tls'> {
+function loginOf({ server }: Target): Pick<ClientOptions, 'username' | 'password' | 'tls'> {
   const tls = server.tlsOptions()
   return { ...server.credentials.reveal(), ...(tls === undefined ? {} : { tls }) }
 }
 
-function addressOf(target: Target): RedisOptions {
+function addressOf(target: Target): ClientOptions {
   const { server } = target
   const [endpoint] = server.endpoints
   if (server.topology === 'sentinel') return sentinelOptionsOf(target)
   return { ...loginOf(target), db: target.db, ...endpoint }
 }
 
-function sentinelOptionsOf(target: Target): RedisOptions {
+function sentinelOptionsOf(target: Target): ClientOptions {
   const { server } = target
   const tls = server.tlsOptions()
   const { username, password } = server.sentinelCredentials.reveal()
@@ -132,7 +140,7 @@ function sentinelOptionsOf(target: Target): RedisOptions {
   }
 }
 
-function connectionOptions(target: Target, { reconnectOnError, protocol }: ReconnectOptions): RedisOptions {
+function connectionOptions(target: Target, { reconnectOnError, protocol }: ReconnectOptions): ClientOptions {
   const { server, role } = target
   return {
     lazyConnect: true,

@@ -24,7 +24,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** The part of an ioredis 5 or 6 client, a Cluster or an iovalkey client that adopting one needs. */
 export interface AdoptableClient {
   readonly status: string
-  readonly isCluster: boolean
+  readonly isCluster?: boolean
   readonly options: object
   duplicate(...args: never[]): unknown
   disconnect(): void
