@@ -3,9 +3,9 @@ import { createServer as createHttpServer } from 'node:http'
 import { createServer, type AddressInfo, type Server } from 'node:net'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
-import { diagnose, type Diagnosis, type DiagnosisContext } from '../dist/diagnosis.js'
-import { signals } from '../dist/diagnosis-table.js'
-import type { ClientOptions } from '../dist/ioredis-options.js'
+import { diagnose, type Diagnosis, type DiagnosisContext } from '../dist/diagnosis/diagnosis.js'
+import { signals } from '../dist/diagnosis/diagnosis-table.js'
+import type { ClientOptions } from '../dist/configuration/ioredis-options.js'
 import { freePort, startRedis } from './support/redis-server.js'
 
 const plain: DiagnosisContext = { tls: false, providerId: 'unknown', neverConnected: true }

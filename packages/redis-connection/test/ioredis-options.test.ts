@@ -1,8 +1,12 @@
 import { once } from 'node:events'
 import { Cluster, Redis } from 'ioredis'
 import t from 'tap'
-import { resolveConnectionConfig, type OpenedConfig } from '../dist/connection-config.js'
-import { blockingIoredisOptionsFor, clusterOptionsFor, ioredisOptionsFor } from '../dist/ioredis-options.js'
+import { resolveConnectionConfig, type OpenedConfig } from '../dist/configuration/connection-config.js'
+import {
+  blockingIoredisOptionsFor,
+  clusterOptionsFor,
+  ioredisOptionsFor,
+} from '../dist/configuration/ioredis-options.js'
 import type { RedisConnectionOptions } from '../dist/options.js'
 import { startRedis } from './support/redis-server.js'
 

@@ -1,6 +1,6 @@
 import { isIPv6 } from 'node:net'
 import { Credentials } from './credentials.js'
-import { redisConfigError, type RedisConfigError } from './errors.js'
+import { redisConfigError, type RedisConfigError } from '../errors.js'
 import { didYouMean } from './nearest-name.js'
 import { failureOf, parseDb, parseParameters, type AddressFamily, type UrlFailure } from './url-parameters.js'
 

@@ -7,8 +7,8 @@ import {
   type Endpoint,
 } from './connection-url.js'
 import { Credentials } from './credentials.js'
-import { redisConfigError } from './errors.js'
-import type { TlsOptions } from './options.js'
+import { redisConfigError } from '../errors.js'
+import type { TlsOptions } from '../options.js'
 
 export type Topology = 'single' | 'sentinel' | 'cluster'
 

@@ -2,10 +2,10 @@ import { inspect } from 'node:util'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { redactError } from '../dist/redacted-error.js'
-import { startRedis } from './support/redis-server.js'
+import { startRedisServer } from '@stayfast/test-kit'
 
 t.test('the password that ioredis hangs on the error of a refused login is gone', async (t) => {
-  const port = await startRedis(t, '--requirepass', 'right')
+  const { port } = await startRedisServer({ password: 'right' }, t)
   const client = new Redis({
     port,
     host: '127.0.0.1',

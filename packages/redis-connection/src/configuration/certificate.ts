@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { redisConfigError, type RedisConfigError } from './errors.js'
+import { redisConfigError, type RedisConfigError } from '../errors.js'
 
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----([\s\S]+?)-----END CERTIFICATE-----/g
 const REMEDY =

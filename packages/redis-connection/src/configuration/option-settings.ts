@@ -1,8 +1,8 @@
 import { parseConnectionUrl } from './connection-url.js'
 import { Credentials } from './credentials.js'
 import type { RoleSettings } from './environment.js'
-import { redisConfigError } from './errors.js'
-import type { NodeAddress, RedisConnectionOptions, Role } from './options.js'
+import { redisConfigError } from '../errors.js'
+import type { NodeAddress, RedisConnectionOptions, Role } from '../options.js'
 import {
   REDIS_PORT,
   settingsFromHost,

@@ -1,6 +1,6 @@
-import { redisConfigError } from './errors.js'
+import { redisConfigError } from '../errors.js'
 import { notice, type Notice } from './notice.js'
-import { roles, type Role } from './options.js'
+import { roles, type Role } from '../options.js'
 
 /** What the rules below need to know of a server. */
 export interface DatabaseHost {

@@ -1,6 +1,6 @@
 import { inspectClient, type AdoptedServer } from './adopted-client.js'
 import { readEnvironment, serverVariables, type EnvironmentSettings } from './environment.js'
-import { redisConfigError } from './errors.js'
+import { redisConfigError } from '../errors.js'
 import type { IoredisExtras } from './ioredis-extras.js'
 import { notice, type Notice } from './notice.js'
 import { localServer, roleOfOptions, serverOfOptions, withOptions } from './option-settings.js'
@@ -13,7 +13,7 @@ import {
   type OptionDefaults,
   type RedisConnectionOptions,
   type Role,
-} from './options.js'
+} from '../options.js'
 import type { Provider } from './providers.js'
 import type { RedisServer } from './redis-server.js'
 import {

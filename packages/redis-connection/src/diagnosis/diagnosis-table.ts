@@ -1,4 +1,4 @@
-import type { ProviderId } from './providers.js'
+import type { ProviderId } from '../configuration/providers.js'
 
 /**
  * - `fast`: `min(100 · 2ⁿ, 5000)` ms and jitter: it may be back any moment

@@ -1,4 +1,4 @@
-import type { AdoptableClient, Environment, RedisConnectionOptions } from './options.js'
+import type { AdoptableClient, Environment, RedisConnectionOptions } from '../options.js'
 import { findProvider, type Provider } from './providers.js'
 import type { Endpoint } from './connection-url.js'
 import type { DatabaseHost } from './role-placement.js'

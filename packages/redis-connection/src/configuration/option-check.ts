@@ -1,4 +1,4 @@
-import { redisConfigError } from './errors.js'
+import { redisConfigError } from '../errors.js'
 import { didYouMean } from './nearest-name.js'
 
 /** Throws where a value cannot be the option of that name; `undefined` never comes here. */

@@ -1,5 +1,5 @@
 import { signals, type RetryPace, type SignalRow } from './diagnosis-table.js'
-import type { ProviderId } from './providers.js'
+import type { ProviderId } from '../configuration/providers.js'
 
 /** What was known about the connection when it failed. */
 export interface DiagnosisContext {

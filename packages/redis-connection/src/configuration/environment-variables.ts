@@ -1,6 +1,6 @@
 import { readCertificates } from './certificate.js'
-import { redisConfigError } from './errors.js'
-import type { Environment } from './options.js'
+import { redisConfigError } from '../errors.js'
+import type { Environment } from '../options.js'
 
 /** `process.env` with the quoting of `.env` files undone. */
 export class EnvironmentVariables {

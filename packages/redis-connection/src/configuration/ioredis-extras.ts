@@ -1,5 +1,5 @@
 import type { RedisOptions } from 'ioredis'
-import { redisConfigError } from './errors.js'
+import { redisConfigError } from '../errors.js'
 import { isRecord, shape, type OptionCheck } from './option-check.js'
 
 type RefusedIoredisOption =

@@ -1,4 +1,4 @@
-import { redisConfigError, type RedisConfigError, type RedisConfigErrorCode } from './errors.js'
+import { redisConfigError, type RedisConfigError, type RedisConfigErrorCode } from '../errors.js'
 import { didYouMean } from './nearest-name.js'
 
 /** 0 lets the resolver's answer decide; the only value that works on every network. */

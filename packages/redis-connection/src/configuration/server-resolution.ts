@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls'
 import { readCertificates } from './certificate.js'
 import { notice, type Notice } from './notice.js'
-import type { Environment, RedisConnectionOptions, TlsOptions } from './options.js'
+import type { Environment, RedisConnectionOptions, TlsOptions } from '../options.js'
 import { findProvider, type Provider } from './providers.js'
 import { RedisServer } from './redis-server.js'
 import type { ServerSettings } from './server-settings.js'

@@ -1,9 +1,9 @@
 import { parseConnectionUrl } from './connection-url.js'
 import { Credentials } from './credentials.js'
-import { redisConfigError } from './errors.js'
+import { redisConfigError } from '../errors.js'
 import { EnvironmentVariables } from './environment-variables.js'
 import { notice, type Notice } from './notice.js'
-import type { Environment, Role } from './options.js'
+import type { Environment, Role } from '../options.js'
 import {
   REDIS_PORT,
   settingsFromHost,
