@@ -4,7 +4,14 @@ import type { RedisClient } from './client.js'
 import { startDeadline } from './deadline.js'
 import { isRedisRefused, isRedisUnavailable, RedisUnavailableError } from './errors.js'
 import type { LinkState, LinkStatus, StateListener } from './link-state.js'
-import type { LinkTraits, RedisLink, RunOptions, Subscription, SubscriptionHandler } from './link.js'
+import type {
+  LinkCounters,
+  LinkTraits,
+  RedisLink,
+  RunOptions,
+  Subscription,
+  SubscriptionHandler,
+} from './link.js'
 import { Subscriber } from './subscriber.js'
 
 /** How a {@link ClientLink} watches its client. Times in milliseconds. */
@@ -49,6 +56,7 @@ export class ClientLink implements RedisLink {
   readonly #deadlineMs: number
   readonly #listeners = new Set<StateListener>()
   #state: LinkState = { status: 'connecting', sinceMs: performance.now() }
+  readonly #counters = { answered: 0, refused: 0, missed: 0, connected: 0 }
   #lastAnswerMs = performance.now()
   /** Counts connections, so that what one of them was asked cannot speak for the next. */
   #connection = 0
@@ -84,12 +92,19 @@ export class ClientLink implements RedisLink {
     return this.#state.status
   }
 
+  get counters(): LinkCounters {
+    return { ...this.#counters }
+  }
+
   get keyPrefix(): string {
     return this.#options.keyPrefix?.() ?? ''
   }
 
   run<T>(work: (client: RedisClient) => Promise<T>, options?: RunOptions): Promise<T> {
-    if (this.#state.status !== 'up') return Promise.reject(this.#refusal())
+    if (this.#state.status !== 'up') {
+      this.#counters.refused += 1
+      return Promise.reject(this.#refusal())
+    }
     return this.#settle(work, options?.deadlineMs ?? this.#deadlineMs, (error) => {
       this.#suspect(error)
     })
@@ -166,13 +181,14 @@ export class ClientLink implements RedisLink {
           `Redis (${this.name}) did not answer within ${deadlineMs} ms; the command may still run. Try again later.`,
           { outcome: 'unknown', status: 'suspect' },
         )
+        this.#counters.missed += 1
         reject(error)
         onMissed?.(error)
       })
       const fail = (error: unknown): void => {
         cancel()
         const classified = classify(error, this.name)
-        if (!isRedisUnavailable(classified)) this.#lastAnswerMs = performance.now()
+        if (!isRedisUnavailable(classified)) this.#answered()
         if (isRedisRefused(classified) && classified.reason === 'read-only') this.#leaveReadOnly()
         // The client's own error is the caller's to see when it did not come from Redis.
         // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
@@ -181,13 +197,18 @@ export class ClientLink implements RedisLink {
       try {
         work(this.#client).then((value) => {
           cancel()
-          this.#lastAnswerMs = performance.now()
+          this.#answered()
           resolve(value)
         }, fail)
       } catch (error) {
         fail(error)
       }
     })
+  }
+
+  #answered(): void {
+    this.#counters.answered += 1
+    this.#lastAnswerMs = performance.now()
   }
 
   readonly #onConnect = (): void => {
@@ -252,6 +273,7 @@ export class ClientLink implements RedisLink {
 
   #comeUp(): void {
     this.#lastError = undefined
+    this.#counters.connected += 1
     this.#become({ status: 'up', sinceMs: performance.now() })
     this.#scheduleHeartbeat()
   }

@@ -23,7 +23,7 @@ export interface RedisClient {
   publish(channel: string, message: string): Promise<number>
   eval(script: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>
   evalsha(sha1: string, keyCount: number, ...args: RedisArgument[]): Promise<unknown>
-  info(section?: string): Promise<string>
+  info(): Promise<string>
   select(database: number): Promise<unknown>
 
   subscribe(...channels: string[]): Promise<unknown>
@@ -33,6 +33,10 @@ export interface RedisClient {
   disconnect(reconnect?: boolean): void
   quit(): Promise<unknown>
 
-  on(event: string, listener: (...args: never[]) => void): unknown
-  off(event: string, listener: (...args: never[]) => void): unknown
+  on(event: 'connect' | 'ready' | 'close' | 'end', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'message', listener: (channel: string, message: string) => void): unknown
+  off(event: 'connect' | 'ready' | 'close' | 'end', listener: () => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'message', listener: (channel: string, message: string) => void): unknown
 }

@@ -8,8 +8,21 @@ export {
   type Outcome,
   type RefusalReason,
 } from './errors.js'
+export { adoptClient, type AdoptOptions } from './adopt-client.js'
 export { ClientLink, type ClientLinkOptions } from './client-link.js'
-export type { LinkTraits, RedisLink, RunOptions, Subscription, SubscriptionHandler } from './link.js'
+export type {
+  LinkCounters,
+  LinkTraits,
+  RedisLink,
+  RunOptions,
+  Subscription,
+  SubscriptionHandler,
+} from './link.js'
 export type { LinkState, LinkStatus, StateListener } from './link-state.js'
 export { Keyspace } from './keyspace.js'
+export { OffLink } from './off-link.js'
+export { OutageReporter, type OutageLogger, type OutageReporterOptions } from './outage-reporter.js'
+export { reconnectDelay } from './reconnect-delay.js'
+export { resolveLink, type RedisOption, type ResolvedLink } from './resolve-link.js'
+export { SharedLink } from './shared-link.js'
 export { defineScript, type Script } from './script.js'

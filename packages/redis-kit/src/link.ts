@@ -11,6 +11,18 @@ export interface LinkTraits {
   readonly provider: string
 }
 
+/** What a link has done since it was made; numbers only grow. */
+export interface LinkCounters {
+  /** Work that Redis answered, refusals of the server included. */
+  readonly answered: number
+  /** Work that was refused at once because the link was not `up`. */
+  readonly refused: number
+  /** Work that had no answer by its deadline. */
+  readonly missed: number
+  /** Times the link came up. */
+  readonly connected: number
+}
+
 /** Options of {@link RedisLink.run}. */
 export interface RunOptions {
   /** Milliseconds until the work is given up; the link's own deadline by default. */
@@ -41,6 +53,7 @@ export interface RedisLink {
   readonly state: LinkState
   readonly status: LinkStatus
   readonly traits: LinkTraits
+  readonly counters: LinkCounters
   /**
    * What every key of this link begins with. Read it when a key is built, not before: on a server
    * that turns out to have one database, roles are told apart by prefix from then on.
