@@ -12,6 +12,7 @@ import type {
   Subscription,
   SubscriptionHandler,
 } from './link.js'
+import { RedisClock } from './redis-clock.js'
 import { Subscriber } from './subscriber.js'
 
 /** How a {@link ClientLink} watches its client. Times in milliseconds. */
@@ -51,6 +52,7 @@ const admitAgainMs = 500
 export class ClientLink implements RedisLink {
   readonly name: string
   readonly traits: LinkTraits
+  readonly clock: RedisClock = new RedisClock()
   readonly #options: ClientLinkOptions
   readonly #client: RedisClient
   readonly #deadlineMs: number
@@ -60,7 +62,7 @@ export class ClientLink implements RedisLink {
   #lastAnswerMs = performance.now()
   /** Counts connections, so that what one of them was asked cannot speak for the next. */
   #connection = 0
-  #pendingPing: Promise<unknown> | undefined
+  #pendingAsk: Promise<unknown> | undefined
   #lastError: Error | undefined
   #lastReadOnlyResetMs = -Infinity
   #heartbeat: NodeJS.Timeout | undefined
@@ -252,7 +254,7 @@ export class ClientLink implements RedisLink {
     try {
       await this.#settle(async (client) => {
         await this.#options.prepare?.(client)
-        await this.#ping()
+        await this.#ask()
       }, this.#deadlineMs)
     } catch (error) {
       if (connection !== this.#connection) return
@@ -287,7 +289,7 @@ export class ClientLink implements RedisLink {
 
   /** Asks a suspect connection for a sign of life; without one the socket is given up. */
   async #probe(connection: number): Promise<void> {
-    const alive = await this.#settle(() => this.#ping(), this.#deadlineMs).then(
+    const alive = await this.#settle(() => this.#ask(), this.#deadlineMs).then(
       () => true,
       () => false,
     )
@@ -310,7 +312,7 @@ export class ClientLink implements RedisLink {
       this.#heartbeat = setTimeout(this.#onHeartbeatDue, heartbeatMs - idleMs)
       return
     }
-    void this.run(() => this.#ping())
+    void this.run(() => this.#ask())
       .catch(() => undefined)
       .then(() => {
         // A missed heartbeat has made the link suspect; the next one is due when it is up again.
@@ -323,20 +325,25 @@ export class ClientLink implements RedisLink {
   }
 
   /**
-   * One PING at a time: on a client that queues while it is disconnected, one more with each probe
-   * would grow without bound. A server that answers that PING is not allowed is alive.
+   * Asks for a sign of life by TIME, which sets the clock as well. One at a time: on a client that
+   * queues while it is disconnected, one more with each probe would grow without bound. A server
+   * that answers that it is not allowed is alive.
    */
-  #ping(): Promise<unknown> {
-    this.#pendingPing ??= this.#client
-      .ping()
+  #ask(): Promise<unknown> {
+    const sentMs = performance.now()
+    this.#pendingAsk ??= this.#client
+      .call('TIME')
+      .then((reply) => {
+        this.clock.observe(reply, sentMs)
+      })
       .catch((error: unknown) => {
         if (error instanceof Error && error.message.startsWith('NOPERM')) return
         throw error
       })
       .finally(() => {
-        this.#pendingPing = undefined
+        this.#pendingAsk = undefined
       })
-    return this.#pendingPing
+    return this.#pendingAsk
   }
 
   #leaveReadOnly(): void {

@@ -2,20 +2,16 @@
  * The states of a link:
  *
  * ```
- *                prepared and PING answered
- *   connecting ──────────────────────────────► up ◄────────────────┐
- *       │                                      │                   │
- *       │ first attempt failed                 │ a deadline        │ PING
- *       │                                      │ was missed        │ answered
- *       ▼          connection lost             ▼                   │
- *     down ◄─────────────────────────────── suspect ───────────────┘
- *       │  ◄── connection lost (from up) ──    │
- *       │                                      │ PING not answered either:
- *       │ connected again,                     │ the socket is given up
- *       │ prepared and PING answered           ▼
- *       └──────────► up                       down
+ *   connecting ── prepared and answering ──► up ◄── TIME answered ── suspect
+ *       │                                    │ │                       ▲ │
+ *       │ attempt failed                     │ └── deadline missed ────┘ │
+ *       │                                    │                           │ TIME unanswered too:
+ *       ▼                                    │ connection lost           │ the socket is given up
+ *     down ◄─────────────────────────────────┴───────────────────────────┘
+ *       │
+ *       └── connected again, prepared and answering ──► up
  *
- *   off: no Redis is configured; it never changes.      any ── close() ──► closed
+ *   off: no Redis is configured; it never changes.       any ── close() ──► closed
  * ```
  *
  * Only `up` lets work through; every other state refuses at once, so that a request never adds up

@@ -1,4 +1,5 @@
 import type { RedisClient } from './client.js'
+import type { RedisClock } from './redis-clock.js'
 import type { LinkState, LinkStatus, StateListener } from './link-state.js'
 
 /** What is known of the server behind a link. */
@@ -54,6 +55,8 @@ export interface RedisLink {
   readonly status: LinkStatus
   readonly traits: LinkTraits
   readonly counters: LinkCounters
+  /** The time of this Redis. */
+  readonly clock: RedisClock
   /**
    * What every key of this link begins with. Read it when a key is built, not before: on a server
    * that turns out to have one database, roles are told apart by prefix from then on.

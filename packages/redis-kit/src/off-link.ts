@@ -1,5 +1,6 @@
 import { RedisUnavailableError } from './errors.js'
 import type { LinkCounters, LinkTraits, RedisLink, Subscription } from './link.js'
+import { RedisClock } from './redis-clock.js'
 import type { LinkState, LinkStatus } from './link-state.js'
 
 /** The link of an app that has no Redis: it refuses everything and never changes. */
@@ -9,6 +10,7 @@ export class OffLink implements RedisLink {
   readonly status: LinkStatus = 'off'
   readonly traits: LinkTraits = { cluster: false, billedByCommand: false, provider: 'none' }
   readonly counters: LinkCounters = { answered: 0, refused: 0, missed: 0, connected: 0 }
+  readonly clock: RedisClock = new RedisClock()
   readonly keyPrefix = ''
 
   constructor(name: string) {

@@ -7,6 +7,7 @@ import type {
   Subscription,
   SubscriptionHandler,
 } from './link.js'
+import type { RedisClock } from './redis-clock.js'
 import type { LinkState, LinkStatus, StateListener } from './link-state.js'
 
 /**
@@ -38,6 +39,10 @@ export class SharedLink implements RedisLink {
 
   get counters(): LinkCounters {
     return this.#link.counters
+  }
+
+  get clock(): RedisClock {
+    return this.#link.clock
   }
 
   get keyPrefix(): string {

@@ -7,6 +7,7 @@ t.test('the package exports what its README names, and nothing else', async (t) 
     'Keyspace',
     'OffLink',
     'OutageReporter',
+    'RedisClock',
     'RedisMisuseError',
     'RedisRefusedError',
     'RedisUnavailableError',
