@@ -118,11 +118,11 @@ export class RedisInstanceStore implements InstanceStore {
     return this.#keyspace.key(kind, id)
   }
 
-  /** The process's clock only says when to ask; a wrong one costs commands, not instances. */
+  /** By the clock of Redis: a process whose own clock is wrong must not let instances expire. */
   #isRenewalDue(key: string, seenMs: number): boolean {
-    const dueMs = this.#options.renewEverySeconds * 1000
+    const sinceMs = Math.abs(this.#link.clock.nowUs() / 1000 - seenMs)
     // NaN, where `seen` is missing, is due as well.
-    return !(Math.abs(Date.now() - seenMs) < dueMs) && !this.#renewed.has(key)
+    return !(sinceMs < this.#options.renewEverySeconds * 1000) && !this.#renewed.has(key)
   }
 
   /** Beside the answer, which does not wait for it: a renewal that fails is tried by a later read. */
