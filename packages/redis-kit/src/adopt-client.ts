@@ -48,16 +48,27 @@ const safeNodeOptions = {
 }
 
 interface Duplicable {
-  readonly options?: { readonly keyPrefix?: string; readonly redisOptions?: object }
+  readonly isCluster?: boolean
+  readonly options?: { readonly keyPrefix?: string; readonly db?: number; readonly redisOptions?: object }
   duplicate(...overrides: object[]): RedisClient
 }
 
-function isDuplicable(client: RedisClient): client is RedisClient & Duplicable {
+function isDuplicable(client: object): client is Duplicable {
   return 'duplicate' in client && typeof client.duplicate === 'function'
 }
 
-function duplicate(client: RedisClient & Duplicable): RedisClient {
-  if (client.isCluster !== true) return client.duplicate(safeOptions)
+/**
+ * A `duplicate()` of a client that the app owns, with settings that let a link keep its promises. It
+ * connects when it is told to, and closing it is up to the caller.
+ *
+ * @param overrides - ioredis options that win over the safe ones.
+ * @throws TypeError when the client has no `duplicate()`.
+ */
+export function duplicateSafely(client: object, overrides: object = {}): RedisClient {
+  if (!isDuplicable(client)) {
+    throw new TypeError('The Redis client has no duplicate(): pass an ioredis or iovalkey client or Cluster.')
+  }
+  if (client.isCluster !== true) return client.duplicate({ ...safeOptions, ...overrides })
   return client.duplicate([], {
     ...safeClusterOptions,
     redisOptions: { ...client.options?.redisOptions, ...safeNodeOptions },
@@ -71,11 +82,10 @@ function duplicate(client: RedisClient & Duplicable): RedisClient {
  * @throws TypeError when `share` is set on a client with a `keyPrefix`: SCAN would not see it.
  */
 export function adoptClient(client: RedisClient, options: AdoptOptions): RedisLink {
-  if (!isDuplicable(client)) {
-    throw new TypeError('The Redis client has no duplicate(): pass an ioredis or iovalkey client or Cluster.')
-  }
-  const keyPrefix = client.options?.keyPrefix ?? ''
-  const openSubscriber = (): RedisClient => duplicate(client)
+  const given = isDuplicable(client) ? client.options : undefined
+  const keyPrefix = given?.keyPrefix ?? ''
+  const channelPrefix = `${keyPrefix}db${given?.db ?? 0}:`
+  const openSubscriber = (): RedisClient => duplicateSafely(client)
   const traits = { cluster: client.isCluster === true }
   if (options.share === true) {
     if (keyPrefix !== '') {
@@ -83,14 +93,15 @@ export function adoptClient(client: RedisClient, options: AdoptOptions): RedisLi
         'share: true does not work with a client that has a keyPrefix: leave out share, or move the prefix to the option keyPrefix of the plugin.',
       )
     }
-    return new ClientLink({ name: options.name, client, owned: false, traits, openSubscriber })
+    return new ClientLink({ name: options.name, client, owned: false, traits, channelPrefix, openSubscriber })
   }
   return new ClientLink({
     name: options.name,
-    client: duplicate(client),
+    client: duplicateSafely(client),
     owned: true,
     traits,
     keyPrefix: () => keyPrefix,
+    channelPrefix,
     openSubscriber,
   })
 }

@@ -27,6 +27,7 @@ export interface ClientLinkOptions {
   readonly handshakeMs?: number
   readonly traits?: Partial<LinkTraits>
   readonly keyPrefix?: () => string
+  readonly channelPrefix?: string
   /** Runs on each new connection before the link is `up`; when it throws the link stays `down`. */
   readonly prepare?: (client: RedisClient) => Promise<void>
   /** Opens the connection for subscriptions; without it `subscribe` throws. */
@@ -53,6 +54,7 @@ export class ClientLink implements RedisLink {
   readonly name: string
   readonly traits: LinkTraits
   readonly clock: RedisClock = new RedisClock()
+  readonly channelPrefix: string
   readonly #options: ClientLinkOptions
   readonly #client: RedisClient
   readonly #deadlineMs: number
@@ -73,6 +75,7 @@ export class ClientLink implements RedisLink {
   constructor(options: ClientLinkOptions) {
     this.name = options.name
     this.traits = { ...plainTraits, ...options.traits }
+    this.channelPrefix = options.channelPrefix ?? ''
     this.#options = options
     this.#client = options.client
     this.#deadlineMs = options.deadlineMs ?? defaults.deadlineMs

@@ -8,7 +8,7 @@ export {
   type Outcome,
   type RefusalReason,
 } from './errors.js'
-export { adoptClient, type AdoptOptions } from './adopt-client.js'
+export { adoptClient, duplicateSafely, type AdoptOptions } from './adopt-client.js'
 export { ClientLink, type ClientLinkOptions } from './client-link.js'
 export type {
   LinkCounters,
@@ -27,3 +27,14 @@ export { RedisClock } from './redis-clock.js'
 export { resolveLink, type RedisOption, type ResolvedLink } from './resolve-link.js'
 export { SharedLink } from './shared-link.js'
 export { defineScript, type Script } from './script.js'
+export { Bus, type BusHandler, type BusOptions, type Delivery, type Envelope } from './bus.js'
+export { busPublishLua, type BusReply } from './bus-script.js'
+export {
+  Outbox,
+  OutboxFullError,
+  type Intent,
+  type OutboxLogger,
+  type OutboxOptions,
+  type QuarantinedIntent,
+} from './outbox.js'
+export { StampSource, stampUs, type Stamp } from './stamp.js'

@@ -62,6 +62,11 @@ export interface RedisLink {
    * that turns out to have one database, roles are told apart by prefix from then on.
    */
   readonly keyPrefix: string
+  /**
+   * What every channel of this link begins with. Channels are common to all databases of a server;
+   * this tells them apart, and never changes.
+   */
+  readonly channelPrefix: string
 
   /**
    * Runs commands against Redis.

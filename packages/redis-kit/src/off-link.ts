@@ -12,6 +12,7 @@ export class OffLink implements RedisLink {
   readonly counters: LinkCounters = { answered: 0, refused: 0, missed: 0, connected: 0 }
   readonly clock: RedisClock = new RedisClock()
   readonly keyPrefix = ''
+  readonly channelPrefix = ''
 
   constructor(name: string) {
     this.name = name

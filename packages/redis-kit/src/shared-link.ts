@@ -49,6 +49,10 @@ export class SharedLink implements RedisLink {
     return this.#keyPrefix()
   }
 
+  get channelPrefix(): string {
+    return `${this.#link.channelPrefix}${this.name}:`
+  }
+
   run<T>(work: (client: RedisClient) => Promise<T>, options?: RunOptions): Promise<T> {
     return this.#link.run(work, options)
   }

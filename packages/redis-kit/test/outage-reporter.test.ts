@@ -10,6 +10,7 @@ class ManualLink implements RedisLink {
   readonly traits = this.#off.traits
   readonly clock = this.#off.clock
   readonly keyPrefix = ''
+  readonly channelPrefix = ''
   state: LinkState
   counters = { answered: 0, refused: 0, missed: 0, connected: 1 }
 
