@@ -1,11 +1,10 @@
+import { eventually, startRedisServer } from '@stayfast/test-kit'
 import { Cluster, Redis } from 'ioredis'
 import { adoptClient } from '@stayfast/redis-kit'
 import t from 'tap'
 import { StoredInstances } from '../dist/stored-instances.js'
 import { RedisInstanceStore } from '../dist/stores/redis-instance-store.js'
-import { eventually } from './eventually.js'
 import { reaches } from './open-link.js'
-import { startRedisServer } from './redis-server.js'
 
 t.test('on a cluster instances are spread over all masters, and listed from all of them', async (t) => {
   const config = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '1000' }
@@ -21,10 +20,13 @@ t.test('on a cluster instances are spread over all masters, and listed from all 
     await client.call('CLUSTER', 'ADDSLOTSRANGE', first, Math.min(first + slotsEach, 16_384) - 1)
   }
   for (const { port } of masters) await clients[0]?.call('CLUSTER', 'MEET', '127.0.0.1', port)
-  await eventually(async () => {
-    const states = await Promise.all(clients.map((client) => client.call('CLUSTER', 'INFO')))
-    return states.every((state) => String(state).includes('cluster_state:ok'))
-  }, 20_000)
+  await eventually(
+    async () => {
+      const states = await Promise.all(clients.map((client) => client.call('CLUSTER', 'INFO')))
+      return states.every((state) => String(state).includes('cluster_state:ok'))
+    },
+    { withinMs: 20_000 },
+  )
 
   const cluster = new Cluster(masters.map(({ port }) => ({ host: '127.0.0.1', port })))
   t.teardown(() => {

@@ -1,3 +1,4 @@
+import { startRedisServer } from '@stayfast/test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
@@ -7,7 +8,6 @@ import type { InstanceStore } from '../dist/stores/instance-store.js'
 import { MemoryInstanceStore } from '../dist/stores/memory-instance-store.js'
 import { RedisInstanceStore } from '../dist/stores/redis-instance-store.js'
 import { openLink } from './open-link.js'
-import { startRedisServer } from './redis-server.js'
 
 const maxBytes = 65_536
 const server = await startRedisServer({}, t)

@@ -1,9 +1,8 @@
+import { eventually, freePort, startRedisServer } from '@stayfast/test-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import tenantInstanceStore from '../dist/index.js'
-import { eventually } from './eventually.js'
-import { freePort, startRedisServer } from './redis-server.js'
 
 /** The link's deadline, and what a busy machine adds to it. */
 const deadlineMs = 1000

@@ -1,10 +1,10 @@
+import { startRedisServer } from '@stayfast/test-kit'
 import fastifyRedis from '@fastify/redis'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import tenantInstanceStore, { type TenantInstances, type TenantInstanceStoreOptions } from '../dist/index.js'
 import { openLink } from './open-link.js'
-import { startRedisServer } from './redis-server.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

@@ -1,12 +1,11 @@
+import { eventually, startRedisServer } from '@stayfast/test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { StoredInstances } from '../dist/stored-instances.js'
 import { RedisInstanceStore, type RedisInstanceStoreOptions } from '../dist/stores/redis-instance-store.js'
 import { instanceStoreContract } from './instance-store-contract.js'
-import { eventually } from './eventually.js'
 import { openLink } from './open-link.js'
-import { startRedisServer } from './redis-server.js'
 
 const days = 86_400
 const server = await startRedisServer({}, t)

@@ -14,9 +14,9 @@ import { defineScript, type Script } from '@stayfast/redis-kit'
  * together from the fields' texts, which may be of any kind that is JSON, so an encrypted value is
  * just a text as well.
  *
- * A stamp is `max(stored + 1, Redis TIME in µs)`. What stands behind the digits up to the space is free
- * for the origin and sequence of a write that was made while Redis was away; it then wins or loses
- * field by field. A deleted instance leaves no key yet. Its tombstone will be this hash with `stamp`
+ * A stamp is `max(stored + 1, Redis TIME in µs)`, in 16 digits, so that stamps compare as texts. What
+ * stands behind the digits up to the space is free for the origin and sequence of a write that was
+ * accepted while Redis was away; it then wins or loses field by field. A deleted instance leaves no key yet. Its tombstone will be this hash with `stamp`
  * and without `json`: every script and reader takes a hash without `json` for no instance, and the
  * next write goes on from its stamp.
  */
@@ -27,7 +27,7 @@ local now = tonumber(time[1]) * 1000000 + tonumber(time[2])
 
 local function nextStamp(stored)
   local last = stored and tonumber(string.match(stored, '^%d+')) or 0
-  return string.format('%.0f', math.max(last + 1, now))
+  return string.format('%016.0f', math.max(last + 1, now))
 end
 
 local function document(id, texts)
