@@ -1,0 +1,113 @@
+import { readFile } from 'node:fs/promises'
+import { cpus } from 'node:os'
+import { startRedisServer } from '@stayfast/test-kit'
+import Fastify from 'fastify'
+import { Redis } from 'ioredis'
+import tenantInstanceStore, { type TenantInstance } from '../dist/index.js'
+
+/**
+ * What `tenantInstances.get` costs over a bare GET and JSON.parse with the same client library, on the
+ * same server, of the same document. Prints JSON: medians, every sample, and the versions.
+ */
+const concurrency = 64
+const readsPerRun = 30_000
+const runs = 9
+const ids = Array.from(
+  { length: 100 },
+  (_, index) => `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+)
+
+function merchant(id: string): TenantInstance {
+  return {
+    id,
+    vendorId: 'vendor-1',
+    shop: 'one.example.test',
+    accessToken: 'x'.repeat(120),
+    refreshToken: 'y'.repeat(120),
+    scopes: ['products', 'orders', 'inventory'],
+    installedAt: '2026-01-01T00:00:00.000Z',
+    plan: { name: 'pro', seats: 5, trial: false },
+  }
+}
+
+/** Reads per second with `concurrency` reads under way at any moment. */
+async function run(read: (id: string) => Promise<unknown>): Promise<number> {
+  let left = readsPerRun
+  const worker = async (): Promise<void> => {
+    while (left > 0) {
+      left -= 1
+      const instance = await read(ids[left % ids.length] ?? '')
+      if (instance === undefined) throw new Error('the instance is not there')
+    }
+  }
+  const startedMs = performance.now()
+  await Promise.all(Array.from({ length: concurrency }, worker))
+  return Math.round(readsPerRun / ((performance.now() - startedMs) / 1000))
+}
+
+function median(samples: readonly number[]): number {
+  return [...samples].sort((one, other) => one - other)[Math.floor(samples.length / 2)] ?? NaN
+}
+
+async function version(name: string): Promise<string> {
+  const manifest: unknown = JSON.parse(
+    await readFile(new URL(`../node_modules/${name}/package.json`, import.meta.url), 'utf8'),
+  )
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : ''
+}
+
+const server = await startRedisServer()
+const redis = new Redis(server.url)
+const app = Fastify()
+app.register(tenantInstanceStore, { redis })
+await app.ready()
+for (const id of ids) {
+  await app.tenantInstances.save(merchant(id))
+  await redis.set(`bare:${id}`, JSON.stringify(merchant(id)))
+}
+
+const subjects = {
+  bare: async (id: string): Promise<unknown> => JSON.parse((await redis.get(`bare:${id}`)) ?? 'null'),
+  tenantInstances: (id: string): Promise<unknown> => app.tenantInstances.get(id),
+}
+const samples = { bare: [] as number[], tenantInstances: [] as number[] }
+await run(subjects.bare)
+await run(subjects.tenantInstances)
+// In turns, so that what else the machine does falls on both.
+for (let round = 0; round < runs; round += 1) {
+  samples.bare.push(await run(subjects.bare))
+  samples.tenantInstances.push(await run(subjects.tenantInstances))
+}
+
+const [bare, tenantInstances] = [median(samples.bare), median(samples.tenantInstances)]
+const info = await redis.info('server')
+console.log(
+  JSON.stringify(
+    {
+      benchmark: 'tenantInstances.get against GET and JSON.parse',
+      unit: 'reads per second',
+      concurrency,
+      readsPerRun,
+      runs,
+      documentBytes: Buffer.byteLength(JSON.stringify(merchant(ids[0] ?? ''))),
+      median: { bare, tenantInstances },
+      ratio: Number((tenantInstances / bare).toFixed(3)),
+      bar: 0.8,
+      samples,
+      versions: {
+        node: process.version,
+        redis: /redis_version:(\S+)/.exec(info)?.[1],
+        ioredis: await version('ioredis'),
+        fastify: await version('fastify'),
+      },
+      machine: { cpus: cpus().length, model: cpus()[0]?.model },
+    },
+    null,
+    2,
+  ),
+)
+await app.close()
+redis.disconnect()
+await server.stop()

@@ -1,0 +1,120 @@
+import type { RedisOption } from '@stayfast/redis-kit'
+import type { FastifyRequest } from 'fastify'
+import { InstanceOptionError } from './errors.js'
+import { instanceIdFromRequest } from './instance-id-from-request.js'
+import { nearestOption } from './nearest-option.js'
+
+/** Options of the plugin. All have defaults. */
+export interface TenantInstanceStoreOptions {
+  /**
+   * Which Redis: a link, a client of the app, the name of an \@fastify/redis namespace, or `false` for
+   * memory. Without it: `app.redisConnection`, then `app.redis`, then memory.
+   */
+  readonly redis?: RedisOption
+  /** Use a client of the app itself instead of a duplicate of it. Saves a connection, weakens the promises. */
+  readonly share?: boolean
+  /** Name of the decorator on the app. */
+  readonly decorateAs?: string
+  /** Name of the decorator on the request that `require` sets. */
+  readonly decorateRequestAs?: string
+  /** Stands before each key, after the prefix of the connection, where there is one. */
+  readonly keyPrefix?: string
+  /** Seconds until an instance that nobody uses is forgotten. */
+  readonly ttlSeconds?: number
+  /** The TTL is renewed by use, at most once in this many seconds. */
+  readonly renewEverySeconds?: number
+  /** Bytes that one instance may take as JSON. */
+  readonly maxBytes?: number
+  /** Instances that are kept where there is no Redis; more are refused. */
+  readonly maxInstancesInMemory?: number
+  /** Sent as Retry-After with each 503. */
+  readonly retryAfterSeconds?: number
+  /** Where a request says which instance it is for; may be async. */
+  readonly instanceIdFrom?: (request: FastifyRequest) => unknown
+  /** The app's own rule for ids, beside the general one; such as UUIDs only. */
+  readonly isInstanceId?: (id: string) => boolean
+}
+
+/** {@link TenantInstanceStoreOptions} with the defaults filled in. */
+export type CheckedOptions = Required<Omit<TenantInstanceStoreOptions, 'redis' | 'isInstanceId'>> &
+  Pick<TenantInstanceStoreOptions, 'redis' | 'isInstanceId'>
+
+const dayInSeconds = 86_400
+
+/** What holds where an option is not given. */
+export const defaultOptions: Readonly<Omit<CheckedOptions, 'redis' | 'isInstanceId'>> = Object.freeze({
+  share: false,
+  decorateAs: 'tenantInstances',
+  decorateRequestAs: 'tenantInstance',
+  keyPrefix: '',
+  ttlSeconds: 30 * dayInSeconds,
+  renewEverySeconds: dayInSeconds,
+  maxBytes: 65_536,
+  maxInstancesInMemory: 10_000,
+  retryAfterSeconds: 2,
+  instanceIdFrom: instanceIdFromRequest,
+} satisfies Omit<CheckedOptions, 'redis' | 'isInstanceId'>)
+
+interface Rule {
+  readonly wants: string
+  readonly accepts: (value: unknown) => boolean
+}
+
+const positiveInteger: Rule = {
+  wants: 'a whole number of at least 1',
+  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
+}
+const name: Rule = {
+  wants: 'a name that is not empty',
+  accepts: (value) => typeof value === 'string' && value !== '',
+}
+const text: Rule = { wants: 'a text', accepts: (value) => typeof value === 'string' }
+const yesOrNo: Rule = { wants: 'true or false', accepts: (value) => typeof value === 'boolean' }
+const callable: Rule = { wants: 'a function', accepts: (value) => typeof value === 'function' }
+
+const rules: Readonly<Record<keyof TenantInstanceStoreOptions, Rule>> = {
+  // What it names is looked for when the app is ready, and refused then.
+  redis: { wants: 'a link, a client, a namespace or false', accepts: () => true },
+  share: yesOrNo,
+  decorateAs: name,
+  decorateRequestAs: name,
+  keyPrefix: text,
+  ttlSeconds: positiveInteger,
+  renewEverySeconds: positiveInteger,
+  maxBytes: positiveInteger,
+  maxInstancesInMemory: positiveInteger,
+  retryAfterSeconds: positiveInteger,
+  instanceIdFrom: callable,
+  isInstanceId: callable,
+}
+
+function isOption(option: string): option is keyof TenantInstanceStoreOptions {
+  return Object.hasOwn(rules, option)
+}
+
+/**
+ * Fills in the defaults. An option that is `undefined` counts as not given.
+ *
+ * @throws STAY_INSTANCE_OPTION_INVALID for an option that does not exist or cannot have its value.
+ */
+export function checkOptions(options: TenantInstanceStoreOptions): CheckedOptions {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined)
+  for (const [option, value] of given) {
+    if (!isOption(option)) {
+      throw new InstanceOptionError(
+        `tenant-instance-store has no option "${option}". Did you mean "${nearestOption(option, Object.keys(rules))}"?`,
+      )
+    }
+    const rule = rules[option]
+    if (!rule.accepts(value)) {
+      throw new InstanceOptionError(`The option ${option} of tenant-instance-store takes ${rule.wants}.`)
+    }
+  }
+  const checked: CheckedOptions = { ...defaultOptions, ...Object.fromEntries(given) }
+  if (checked.renewEverySeconds >= checked.ttlSeconds) {
+    throw new InstanceOptionError(
+      `renewEverySeconds (${checked.renewEverySeconds}) must be less than ttlSeconds (${checked.ttlSeconds}), or instances in use would expire.`,
+    )
+  }
+  return checked
+}

@@ -1,0 +1,98 @@
+import { resolveLink, type RedisLink, type ResolvedLink } from '@stayfast/redis-kit'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { StoreNotReadyError } from './errors.js'
+import { checkOptions, type CheckedOptions, type TenantInstanceStoreOptions } from './options.js'
+import { createRequire } from './require-instance.js'
+import { StoredInstances } from './stored-instances.js'
+import type { InstanceStore } from './stores/instance-store.js'
+import { MemoryInstanceStore } from './stores/memory-instance-store.js'
+import { RedisInstanceStore } from './stores/redis-instance-store.js'
+import type { TenantInstance } from './tenant-instance.js'
+import type { TenantInstances } from './tenant-instances.js'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    tenantInstances: TenantInstances
+  }
+  interface FastifyRequest {
+    /** Set by `app.tenantInstances.require`; null on routes without it. */
+    tenantInstance: TenantInstance | null
+  }
+}
+
+/** A connection that is being made is waited for so long, so that the first requests find it. */
+const bootWaitMs = 500
+
+function register(app: FastifyInstance, given: TenantInstanceStoreOptions): void {
+  const options = checkOptions(given)
+  let store: InstanceStore | undefined
+  let resolved: ResolvedLink | undefined
+
+  const instances = new StoredInstances(() => {
+    if (store === undefined) throw new StoreNotReadyError(options.decorateAs)
+    return store
+  }, options.isInstanceId)
+  app.decorate<TenantInstances>(
+    options.decorateAs,
+    Object.assign(instances, { require: createRequire(instances, options) }),
+  )
+  // Two stores of one app may share it: a route belongs to one of them.
+  if (!app.hasRequestDecorator(options.decorateRequestAs)) {
+    app.decorateRequest(options.decorateRequestAs, null)
+  }
+
+  // Not before: what is registered after this plugin counts as well.
+  app.addHook('onReady', async () => {
+    resolved = resolveLink(app, options.redis, { role: 'default', share: options.share })
+    store = openStore(resolved, options)
+    if (resolved?.owned === true) await firstState(resolved.link)
+    tellStore(app, resolved)
+  })
+  app.addHook('onClose', async () => {
+    if (resolved?.owned === true) await resolved.link.close()
+  })
+}
+
+function openStore(resolved: ResolvedLink | undefined, options: CheckedOptions): InstanceStore {
+  if (resolved !== undefined) return new RedisInstanceStore({ ...options, link: resolved.link })
+  return new MemoryInstanceStore({ ...options, maxInstances: options.maxInstancesInMemory })
+}
+
+/** Resolves when it is known whether Redis is there, or after the time a boot may cost. */
+async function firstState(link: RedisLink): Promise<void> {
+  if (link.status !== 'connecting') return
+  await new Promise<void>((resolve) => {
+    const done = (): void => {
+      clearTimeout(timer)
+      stopListening()
+      resolve()
+    }
+    const timer = setTimeout(done, bootWaitMs)
+    const stopListening = link.onChange(done)
+  })
+}
+
+function tellStore(app: FastifyInstance, resolved: ResolvedLink | undefined): void {
+  if (resolved !== undefined) {
+    app.log.info(`tenant-instance-store: redis (${resolved.link.traits.provider})`)
+    return
+  }
+  const line = 'tenant-instance-store: memory; set REDIS_URL to share and keep it'
+  if (process.env['NODE_ENV'] === 'production') app.log.warn(line)
+  else app.log.info(line)
+}
+
+/**
+ * Remembers who has installed the app: in Redis where there is one, in memory where there is none.
+ * Decorates the app with {@link TenantInstances}.
+ */
+export const tenantInstanceStore: FastifyPluginAsync<TenantInstanceStoreOptions> = fp(
+  (app: FastifyInstance, options: TenantInstanceStoreOptions) =>
+    // What is thrown inside rejects, as the loader of plugins expects it.
+    new Promise<void>((resolve) => {
+      register(app, options)
+      resolve()
+    }),
+  { name: '@stayfast/tenant-instance-store', fastify: '5.x' },
+)

@@ -1,0 +1,167 @@
+import { startRedisServer } from '@stayfast/test-kit'
+import type { RedisLink } from '@stayfast/redis-kit'
+import fc from 'fast-check'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import { StoredInstances } from '../dist/stored-instances.js'
+import type { InstanceStore } from '../dist/stores/instance-store.js'
+import { MemoryInstanceStore } from '../dist/stores/memory-instance-store.js'
+import { RedisInstanceStore } from '../dist/stores/redis-instance-store.js'
+import { openLink } from './open-link.js'
+
+const maxBytes = 65_536
+const server = await startRedisServer({}, t)
+const redis = new Redis(server.url)
+t.teardown(() => {
+  redis.disconnect()
+})
+
+const links: readonly [RedisLink, RedisLink, RedisLink] = [
+  await openLink(t, server.url),
+  await openLink(t, server.url),
+  await openLink(t, server.url),
+]
+
+function redisStore(link: RedisLink): InstanceStore {
+  return new RedisInstanceStore({
+    link,
+    keyPrefix: '',
+    ttlSeconds: 3600,
+    renewEverySeconds: 60,
+    maxBytes,
+    retryAfterSeconds: 1,
+  })
+}
+
+function memoryStore(): InstanceStore {
+  return new MemoryInstanceStore({ ttlSeconds: 3600, maxBytes, maxInstances: 1000 })
+}
+
+type Fields = Readonly<Record<string, string | undefined>>
+
+type Operation =
+  | { readonly kind: 'save'; readonly id: string; readonly fields: Fields }
+  | { readonly kind: 'update'; readonly id: string; readonly fields: Fields }
+  | { readonly kind: 'delete' | 'get'; readonly id: string }
+
+const idOf = fc.constantFrom('a', 'b')
+const fieldsOf = fc.dictionary(
+  fc.constantFrom('x', 'y', 'z'),
+  fc.option(fc.string({ maxLength: 3 }), { nil: undefined }),
+  { noNullPrototype: true },
+)
+const operation: fc.Arbitrary<Operation> = fc.oneof(
+  fc.record({ kind: fc.constant('save' as const), id: idOf, fields: fieldsOf }),
+  fc.record({ kind: fc.constant('update' as const), id: idOf, fields: fieldsOf }),
+  fc.record({ kind: fc.constantFrom('delete' as const, 'get' as const), id: idOf }),
+)
+
+async function perform(instances: StoredInstances, operation: Operation): Promise<unknown> {
+  try {
+    switch (operation.kind) {
+      case 'save':
+        return (await instances.save({ ...operation.fields, id: operation.id })).created
+      case 'update':
+        return (await instances.update(operation.id, operation.fields)).instance
+      case 'delete':
+        return await instances.delete(operation.id)
+      case 'get':
+        return await instances.get(operation.id)
+    }
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? error.code : error
+  }
+}
+
+/** What the store must answer, as plain code on a Map. */
+function performOnModel(model: Map<string, Fields>, operation: Operation): unknown {
+  const { id } = operation
+  const known = model.get(id)
+  const document = (fields: Fields): unknown => JSON.parse(JSON.stringify({ id, ...fields }))
+  switch (operation.kind) {
+    case 'save':
+      model.set(id, operation.fields)
+      return known === undefined
+    case 'update': {
+      if (known === undefined) return 'STAY_INSTANCE_NOT_FOUND'
+      const fields = { ...known, ...operation.fields }
+      model.set(id, fields)
+      return document(fields)
+    }
+    case 'delete':
+      return model.delete(id)
+    case 'get':
+      return known === undefined ? undefined : document(known)
+  }
+}
+
+for (const [name, create] of [
+  ['memory', memoryStore],
+  ['redis', () => redisStore(links[0])],
+] as const) {
+  t.test(`${name}: operations that overlap answer as if one came after the other`, async (t) => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
+        await redis.flushall()
+        const store = create()
+        const instances = new StoredInstances(() => store)
+        // One connection keeps the order, as long as the server knows the scripts.
+        for (const kind of ['save', 'update', 'delete'] as const) {
+          await perform(instances, { kind, id: 'a', fields: {} })
+        }
+        const model = new Map<string, Fields>()
+        const expected = operations.map((each) => performOnModel(model, each))
+        t.strictSame(await Promise.all(operations.map((each) => perform(instances, each))), expected)
+      }),
+      { numRuns: 100 },
+    )
+  })
+}
+
+t.test('writers of different fields in several processes lose nothing, whatever they do', async (t) => {
+  const script = fc.array(fc.option(fc.string({ maxLength: 3 }), { nil: undefined }), {
+    minLength: 1,
+    maxLength: 12,
+  })
+  await fc.assert(
+    fc.asyncProperty(fc.array(script, { minLength: 2, maxLength: 6 }), async (scripts) => {
+      await redis.flushall()
+      const writers = scripts.map((values, index) => {
+        const store = redisStore(links[index % links.length] ?? links[0])
+        return { field: `field${index}`, values, instances: new StoredInstances(() => store) }
+      })
+      await writers[0]?.instances.save({ id: 'a' })
+      await Promise.all(
+        writers.map(async ({ field, values, instances }) => {
+          for (const value of values) {
+            const { instance } = await instances.update('a', { [field]: value })
+            t.equal(instance[field], value, 'a writer sees its own write at once')
+          }
+        }),
+      )
+      const last = writers.map(({ field, values }) => [field, values.at(-1)])
+      t.strictSame(
+        await writers[0]?.instances.get('a'),
+        JSON.parse(JSON.stringify({ id: 'a', ...Object.fromEntries(last) })),
+      )
+    }),
+    { numRuns: 100 },
+  )
+})
+
+t.test('updates and deletes of several processes never bring an instance back', async (t) => {
+  const stores = links.map(redisStore)
+  const [one, other] = links.map((_, index) => new StoredInstances(() => stores[index] ?? memoryStore()))
+  if (one === undefined || other === undefined) throw new Error('two links are needed')
+  for (let round = 0; round < 100; round += 1) {
+    await one.save({ id: 'a', round })
+    const outcomes = await Promise.allSettled([
+      one.update('a', { one: round }),
+      other.delete('a'),
+      one.update('a', { two: round }),
+      other.update('a', { three: round }),
+    ])
+    t.match(outcomes[1], { status: 'fulfilled', value: true })
+    t.equal(await redis.exists('instance:a'), 0)
+  }
+})

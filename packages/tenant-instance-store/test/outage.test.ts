@@ -1,0 +1,102 @@
+import { eventually, freePort, startRedisServer } from '@stayfast/test-kit'
+import Fastify, { type FastifyInstance } from 'fastify'
+import { Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import tenantInstanceStore from '../dist/index.js'
+
+/** The link's deadline, and what a busy machine adds to it. */
+const deadlineMs = 1000
+const slackMs = 500
+
+async function createApp(t: Test, url: string): Promise<FastifyInstance> {
+  const client = new Redis(url, { lazyConnect: true })
+  const app = Fastify()
+  app.register(tenantInstanceStore, { redis: client, retryAfterSeconds: 7 })
+  app.register(async (app) => {
+    app.get(
+      '/api/:instanceId',
+      { preHandler: app.tenantInstances.require },
+      async (request) => request.tenantInstance,
+    )
+  })
+  t.teardown(() => app.close())
+  await app.ready()
+  return app
+}
+
+/** Timed, because an answer that comes late is no answer. */
+async function ask(
+  app: FastifyInstance,
+  id: string,
+): Promise<{ response: Awaited<ReturnType<typeof app.inject>>; tookMs: number }> {
+  const startedMs = performance.now()
+  const response = await app.inject(`/api/${id}`)
+  return { response, tookMs: performance.now() - startedMs }
+}
+
+for (const [fault, hurt] of [
+  ['killed', (server) => server.kill()],
+  ['frozen', (server) => server.freeze()],
+] as const satisfies [string, (server: Awaited<ReturnType<typeof startRedisServer>>) => unknown][]) {
+  t.test(`with Redis ${fault} an instance is unknown: 503 within the deadline, never 404`, async (t) => {
+    const server = await startRedisServer({}, t)
+    const app = await createApp(t, server.url)
+    await app.tenantInstances.save({ id: 'known' })
+    t.equal((await ask(app, 'known')).response.statusCode, 200)
+    await hurt(server)
+    for (let round = 0; round < 10; round += 1) {
+      for (const id of ['known', 'unknown']) {
+        const { response, tookMs } = await ask(app, id)
+        t.equal(response.statusCode, 503)
+        t.match(response.json(), {
+          statusCode: 503,
+          code: 'STAY_INSTANCE_UNKNOWN',
+          error: 'Service Unavailable',
+        })
+        t.equal(response.headers['retry-after'], '7')
+        t.ok(tookMs < deadlineMs + slackMs, `${Math.round(tookMs)} ms`)
+        if (round > 0) t.ok(tookMs < slackMs, 'after the first the others do not wait')
+      }
+    }
+    const away = { statusCode: 503, canRetry: true, headers: { 'retry-after': '7' } }
+    const { tenantInstances } = app
+    await t.rejects(tenantInstances.list(), { code: 'STAY_INSTANCE_UNKNOWN', ...away })
+    await eventually(async () => {
+      const error: unknown = await tenantInstances.delete('known').catch((error: unknown) => error)
+      return error instanceof Error && 'outcome' in error && error.outcome === 'not-sent'
+    })
+    const notWritten = { code: 'STAY_INSTANCE_NOT_WRITTEN', outcome: 'not-sent', ...away }
+    await t.rejects(tenantInstances.save({ id: 'known' }), notWritten)
+    await t.rejects(tenantInstances.update('known', {}), notWritten)
+    await t.rejects(tenantInstances.delete('known'), notWritten)
+  })
+}
+
+t.test('a write without an answer may have been made, and says so', async (t) => {
+  const server = await startRedisServer({}, t)
+  const app = await createApp(t, server.url)
+  await app.tenantInstances.save({ id: 'a' })
+  server.freeze()
+  await t.rejects(app.tenantInstances.save({ id: 'a', late: true }), {
+    code: 'STAY_INSTANCE_NOT_WRITTEN',
+    outcome: 'unknown',
+    message: /may have been written, or may still be/,
+    cause: { code: 'STAY_REDIS_UNAVAILABLE' },
+  })
+  server.thaw()
+  await eventually(async () => (await ask(app, 'a')).response.statusCode === 200)
+})
+
+t.test('an app whose Redis is down starts, answers 503, and picks Redis up when it appears', async (t) => {
+  const port = await freePort()
+  const startedMs = performance.now()
+  const app = await createApp(t, `redis://127.0.0.1:${port}`)
+  t.ok(performance.now() - startedMs < 1000)
+  const { response, tookMs } = await ask(app, 'a')
+  t.equal(response.statusCode, 503)
+  t.ok(tookMs < slackMs)
+  await startRedisServer({ port }, t)
+  await eventually(async () => (await ask(app, 'a')).response.statusCode === 404)
+  t.match(await app.tenantInstances.save({ id: 'a' }), { durability: 'redis' })
+  t.equal((await ask(app, 'a')).response.statusCode, 200)
+})
