@@ -1,0 +1,6 @@
+export { redisConnection, redisConnection as default } from './plugin.js'
+export type { ConnectionCheckResult } from './connection-check.js'
+export type { ProviderName, RedisConnection } from './connection.js'
+export { redisConfigErrorCodes, type RedisConfigErrorCode } from './errors.js'
+export type { RedisConnectionOptions, Role } from './options.js'
+export type { ServerFacts } from './server-facts.js'

@@ -1,0 +1,50 @@
+import type { RedisClient } from '@stayfast/redis-kit'
+
+/** What the server says of itself; it is believed over what its host name suggests. */
+export interface ServerFacts {
+  readonly engine: 'redis' | 'valkey' | 'dragonfly' | 'keydb'
+  readonly version: string
+  readonly mode: 'standalone' | 'sentinel' | 'cluster' | 'unknown'
+  /** Such as `'noeviction'`; undefined where the server does not tell. */
+  readonly evictionPolicy: string | undefined
+  /** 0 means no limit; undefined where the server does not tell. */
+  readonly maxMemoryBytes: number | undefined
+}
+
+const engines = [
+  ['valkey', 'valkey_version'],
+  ['dragonfly', 'dragonfly_version'],
+  ['keydb', 'keydb_version'],
+  ['redis', 'redis_version'],
+] as const
+
+/** Parses a reply of INFO. Fields that are missing or strange are left open, never an error. */
+export function parseServerFacts(info: string): ServerFacts {
+  const fields = new Map(
+    info.split(/\r?\n/).flatMap((line) => {
+      const colon = line.indexOf(':')
+      return colon > 0 ? [[line.slice(0, colon), line.slice(colon + 1)] as const] : []
+    }),
+  )
+  const [engine, versionField] = engines.find(([, field]) => fields.has(field)) ?? (['redis', ''] as const)
+  const mode = fields.get('redis_mode')
+  const maxMemory = Number(fields.get('maxmemory') ?? Number.NaN)
+  return {
+    engine,
+    version: fields.get(versionField) ?? 'unknown',
+    mode: mode === 'standalone' || mode === 'sentinel' || mode === 'cluster' ? mode : 'unknown',
+    evictionPolicy: fields.get('maxmemory_policy'),
+    maxMemoryBytes: Number.isFinite(maxMemory) ? maxMemory : undefined,
+  }
+}
+
+/** Asks the server, if it lets itself be asked. */
+export async function readServerFacts(client: RedisClient): Promise<ServerFacts | undefined> {
+  try {
+    return parseServerFacts(await client.info())
+  } catch (error) {
+    // INFO may be forbidden to this user; a connection that was lost shows by itself.
+    if (error instanceof Error && error.name === 'ReplyError') return undefined
+    throw error
+  }
+}

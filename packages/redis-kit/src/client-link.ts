@@ -1,0 +1,378 @@
+import { performance } from 'node:perf_hooks'
+import { classify } from './classify.js'
+import type { RedisClient } from './client.js'
+import { startDeadline } from './deadline.js'
+import { isRedisRefused, isRedisUnavailable, RedisUnavailableError } from './errors.js'
+import type { LinkState, LinkStatus, StateListener } from './link-state.js'
+import type {
+  LinkCounters,
+  LinkTraits,
+  RedisLink,
+  RunOptions,
+  Subscription,
+  SubscriptionHandler,
+} from './link.js'
+import { RedisClock } from './redis-clock.js'
+import { Subscriber } from './subscriber.js'
+
+/** How a {@link ClientLink} watches its client. Times in milliseconds. */
+export interface ClientLinkOptions {
+  readonly name: string
+  readonly client: RedisClient
+  /** A command that has no answer by then is given up, and the link becomes `suspect`. */
+  readonly deadlineMs?: number
+  /** An idle connection is asked for a sign of life this often; `false` never. */
+  readonly heartbeatMs?: number | false
+  /** A connection that was accepted and stays silent is given up after this long. */
+  readonly handshakeMs?: number
+  readonly traits?: Partial<LinkTraits>
+  readonly keyPrefix?: () => string
+  readonly channelPrefix?: string
+  /** Runs on each new connection before the link is `up`; when it throws the link stays `down`. */
+  readonly prepare?: (client: RedisClient) => Promise<void>
+  /** Opens the connection for subscriptions; without it `subscribe` throws. */
+  readonly openSubscriber?: () => RedisClient
+  /** The client belongs to this link: it may be reset when it hangs, and is closed with the link. */
+  readonly owned: boolean
+}
+
+const defaults = {
+  deadlineMs: 1000,
+  heartbeatMs: 800,
+  handshakeMs: 1500,
+} as const satisfies Partial<ClientLinkOptions>
+
+const plainTraits: LinkTraits = { cluster: false, billedByCommand: false, provider: 'unknown' }
+
+/** After a READONLY answer the connection is renewed at most this often: the old primary may stay a replica for good. */
+const readOnlyResetEveryMs = 10_000
+/** A connection that was refused by `prepare` is tried again after this long. */
+const admitAgainMs = 500
+
+/** A {@link RedisLink} over one client, whose connection it watches. */
+export class ClientLink implements RedisLink {
+  readonly name: string
+  readonly traits: LinkTraits
+  readonly clock: RedisClock = new RedisClock()
+  readonly channelPrefix: string
+  readonly #options: ClientLinkOptions
+  readonly #client: RedisClient
+  readonly #deadlineMs: number
+  readonly #listeners = new Set<StateListener>()
+  #state: LinkState = { status: 'connecting', sinceMs: performance.now() }
+  readonly #counters = { answered: 0, refused: 0, missed: 0, connected: 0 }
+  #lastAnswerMs = performance.now()
+  /** Counts connections, so that what one of them was asked cannot speak for the next. */
+  #connection = 0
+  #pendingAsk: Promise<unknown> | undefined
+  #lastError: Error | undefined
+  #lastReadOnlyResetMs = -Infinity
+  #heartbeat: NodeJS.Timeout | undefined
+  #admitAgain: NodeJS.Timeout | undefined
+  #cancelHandshake: () => void = () => undefined
+  #subscriber: Subscriber | undefined
+
+  constructor(options: ClientLinkOptions) {
+    this.name = options.name
+    this.traits = { ...plainTraits, ...options.traits }
+    this.channelPrefix = options.channelPrefix ?? ''
+    this.#options = options
+    this.#client = options.client
+    this.#deadlineMs = options.deadlineMs ?? defaults.deadlineMs
+    this.#client.on('connect', this.#onConnect)
+    this.#client.on('ready', this.#onReady)
+    this.#client.on('error', this.#onError)
+    this.#client.on('close', this.#onLost)
+    this.#client.on('end', this.#onLost)
+    if (this.#client.status === 'ready') this.#onReady()
+    else if (this.#client.status === 'connect') this.#onConnect()
+    else if (this.#client.status === 'wait') this.#client.connect().catch(() => undefined)
+  }
+
+  get state(): LinkState {
+    return this.#state
+  }
+
+  get status(): LinkStatus {
+    return this.#state.status
+  }
+
+  get counters(): LinkCounters {
+    return { ...this.#counters }
+  }
+
+  get keyPrefix(): string {
+    return this.#options.keyPrefix?.() ?? ''
+  }
+
+  run<T>(work: (client: RedisClient) => Promise<T>, options?: RunOptions): Promise<T> {
+    if (this.#state.status !== 'up') {
+      this.#counters.refused += 1
+      return Promise.reject(this.#refusal())
+    }
+    return this.#settle(work, options?.deadlineMs ?? this.#deadlineMs, (error) => {
+      this.#suspect(error)
+    })
+  }
+
+  subscribe(channel: string, handler: SubscriptionHandler): Subscription {
+    this.#subscriber ??= this.#openSubscriber()
+    return this.#subscriber.subscribe(channel, handler)
+  }
+
+  onChange(listener: StateListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  async close(): Promise<void> {
+    if (this.#state.status === 'closed') return
+    const wasUp = this.#state.status === 'up'
+    this.#become({ status: 'closed' })
+    this.#client.off('connect', this.#onConnect)
+    this.#client.off('ready', this.#onReady)
+    this.#client.off('close', this.#onLost)
+    this.#client.off('end', this.#onLost)
+    this.#cancelHandshake()
+    clearTimeout(this.#heartbeat)
+    clearTimeout(this.#admitAgain)
+    this.#listeners.clear()
+    const subscriber = this.#subscriber
+    this.#subscriber = undefined
+    subscriber?.close()
+    // The error listener stays on a client of our own: a last error without one would end the process.
+    if (!this.#options.owned) {
+      this.#client.off('error', this.#onError)
+      return
+    }
+    // QUIT lets replies arrive that are on their way, but on a dead connection it is never answered.
+    if (wasUp) await this.#settle(() => this.#client.quit(), closeMs).catch(() => undefined)
+    this.#client.disconnect()
+  }
+
+  #become(state: LinkState): void {
+    const previous = this.#state
+    if (previous.status === 'closed') return
+    this.#state = state
+    for (const listener of this.#listeners) listener(state, previous)
+  }
+
+  #refusal(): RedisUnavailableError {
+    const state = this.#state
+    const why = {
+      off: 'no Redis is configured',
+      connecting: 'it is not connected yet',
+      up: 'it is up',
+      suspect: 'it stopped answering',
+      down: 'it is down',
+      closed: 'the link was closed',
+    }[state.status]
+    return new RedisUnavailableError(`Redis (${this.name}) was not asked: ${why}. Try again later.`, {
+      outcome: 'not-sent',
+      status: state.status,
+      ...('cause' in state ? { cause: state.cause } : {}),
+    })
+  }
+
+  /** Settles with the work or at its deadline, whichever comes first, whatever the client does. */
+  #settle<T>(
+    work: (client: RedisClient) => Promise<T>,
+    deadlineMs: number,
+    onMissed?: (error: RedisUnavailableError) => void,
+  ): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const cancel = startDeadline(deadlineMs, () => {
+        const error = new RedisUnavailableError(
+          `Redis (${this.name}) did not answer within ${deadlineMs} ms; the command may still run. Try again later.`,
+          { outcome: 'unknown', status: 'suspect' },
+        )
+        this.#counters.missed += 1
+        reject(error)
+        onMissed?.(error)
+      })
+      const fail = (error: unknown): void => {
+        cancel()
+        const classified = classify(error, this.name)
+        if (!isRedisUnavailable(classified)) this.#answered()
+        if (isRedisRefused(classified) && classified.reason === 'read-only') this.#leaveReadOnly()
+        // The client's own error is the caller's to see when it did not come from Redis.
+        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
+        reject(classified)
+      }
+      try {
+        work(this.#client).then((value) => {
+          cancel()
+          this.#answered()
+          resolve(value)
+        }, fail)
+      } catch (error) {
+        fail(error)
+      }
+    })
+  }
+
+  #answered(): void {
+    this.#counters.answered += 1
+    this.#lastAnswerMs = performance.now()
+  }
+
+  readonly #onConnect = (): void => {
+    this.#cancelHandshake()
+    this.#cancelHandshake = startDeadline(this.#options.handshakeMs ?? defaults.handshakeMs, () => {
+      this.#lastError = new Error('the server accepted the connection and stayed silent')
+      this.#reset()
+    })
+  }
+
+  readonly #onReady = (): void => {
+    this.#cancelHandshake()
+    this.#connection += 1
+    void this.#admit(this.#connection)
+  }
+
+  readonly #onError = (error: Error): void => {
+    this.#lastError = error
+  }
+
+  readonly #onLost = (): void => {
+    this.#cancelHandshake()
+    clearTimeout(this.#heartbeat)
+    clearTimeout(this.#admitAgain)
+    this.#connection += 1
+    this.#goDown(this.#lastError ?? new Error('the connection was closed'))
+    this.#lastError = undefined
+  }
+
+  /** While the link stays down, a new cause is told as a change of its own: `down` after `down`. */
+  #goDown(cause: Error): void {
+    const state = this.#state
+    if (state.status !== 'down') this.#become({ status: 'down', sinceMs: performance.now(), cause })
+    else if (state.cause.message !== cause.message && this.#lastError !== undefined) {
+      this.#become({ ...state, cause })
+    }
+  }
+
+  /** Lets a new connection in once it is prepared and answers. */
+  async #admit(connection: number): Promise<void> {
+    try {
+      await this.#settle(async (client) => {
+        await this.#options.prepare?.(client)
+        await this.#ask()
+      }, this.#deadlineMs)
+    } catch (error) {
+      if (connection !== this.#connection) return
+      this.#goDown(error instanceof Error ? error : new Error(String(error)))
+      if (isRedisUnavailable(error)) this.#reset()
+      this.#scheduleAdmission(connection)
+      return
+    }
+    if (connection === this.#connection) this.#comeUp()
+  }
+
+  #scheduleAdmission(connection: number): void {
+    clearTimeout(this.#admitAgain)
+    this.#admitAgain = setTimeout(() => {
+      if (connection === this.#connection) void this.#admit(connection)
+    }, admitAgainMs)
+  }
+
+  #comeUp(): void {
+    this.#lastError = undefined
+    this.#counters.connected += 1
+    this.#become({ status: 'up', sinceMs: performance.now() })
+    this.#scheduleHeartbeat()
+  }
+
+  #suspect(cause: Error): void {
+    if (this.#state.status !== 'up') return
+    clearTimeout(this.#heartbeat)
+    this.#become({ status: 'suspect', sinceMs: performance.now(), cause })
+    void this.#probe(this.#connection)
+  }
+
+  /** Asks a suspect connection for a sign of life; without one the socket is given up. */
+  async #probe(connection: number): Promise<void> {
+    const alive = await this.#settle(() => this.#ask(), this.#deadlineMs).then(
+      () => true,
+      () => false,
+    )
+    if (connection !== this.#connection || this.#state.status !== 'suspect') return
+    if (alive) {
+      this.#comeUp()
+      return
+    }
+    this.#goDown(this.#state.cause)
+    if (this.#options.owned) this.#reset()
+    else this.#scheduleAdmission(connection)
+  }
+
+  #scheduleHeartbeat(): void {
+    clearTimeout(this.#heartbeat)
+    const heartbeatMs = this.#options.heartbeatMs ?? defaults.heartbeatMs
+    if (heartbeatMs === false) return
+    const idleMs = performance.now() - this.#lastAnswerMs
+    if (idleMs < heartbeatMs) {
+      this.#heartbeat = setTimeout(this.#onHeartbeatDue, heartbeatMs - idleMs)
+      return
+    }
+    void this.run(() => this.#ask())
+      .catch(() => undefined)
+      .then(() => {
+        // A missed heartbeat has made the link suspect; the next one is due when it is up again.
+        if (this.#state.status === 'up') this.#heartbeat = setTimeout(this.#onHeartbeatDue, heartbeatMs)
+      })
+  }
+
+  readonly #onHeartbeatDue = (): void => {
+    this.#scheduleHeartbeat()
+  }
+
+  /**
+   * Asks for a sign of life by TIME, which sets the clock as well. One at a time: on a client that
+   * queues while it is disconnected, one more with each probe would grow without bound. A server
+   * that answers that it is not allowed is alive.
+   */
+  #ask(): Promise<unknown> {
+    const sentMs = performance.now()
+    this.#pendingAsk ??= this.#client
+      .call('TIME')
+      .then((reply) => {
+        this.clock.observe(reply, sentMs)
+      })
+      .catch((error: unknown) => {
+        if (error instanceof Error && error.message.startsWith('NOPERM')) return
+        throw error
+      })
+      .finally(() => {
+        this.#pendingAsk = undefined
+      })
+    return this.#pendingAsk
+  }
+
+  #leaveReadOnly(): void {
+    const nowMs = performance.now()
+    if (nowMs - this.#lastReadOnlyResetMs < readOnlyResetEveryMs) return
+    this.#lastReadOnlyResetMs = nowMs
+    this.#reset()
+  }
+
+  /** Gives the socket up; the client reconnects by its own retry strategy. */
+  #reset(): void {
+    if (this.#options.owned && this.#state.status !== 'closed') this.#client.disconnect(true)
+  }
+
+  #openSubscriber(): Subscriber {
+    const open = this.#options.openSubscriber
+    if (open === undefined) {
+      throw new Error(`The link "${this.name}" was made without openSubscriber: it cannot subscribe.`)
+    }
+    return new Subscriber({
+      open,
+      deadlineMs: this.#deadlineMs,
+      heartbeatMs: this.#options.heartbeatMs ?? defaults.heartbeatMs,
+    })
+  }
+}
+
+/** What QUIT is given on a connection that was answering. */
+const closeMs = 250

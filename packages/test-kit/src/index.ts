@@ -1,0 +1,15 @@
+export { eventually, type EventuallyOptions } from './eventually.js'
+export {
+  type DropRepliesOptions,
+  FaultProxy,
+  type FaultProxyOptions,
+  startFaultProxy,
+} from './fault-proxy.js'
+export { findRedisServer, type RedisServerBinary } from './find-redis-server.js'
+export { freePort } from './free-port.js'
+export { type ChildExit, type LineMatch, type OutputLine } from './guarded-child.js'
+export { ManagedProcess, type ProcessOptions, startProcess } from './managed-process.js'
+export { RedisServer, type RestartOptions, startRedisServer } from './redis-server.js'
+export { type RedisServerOptions } from './redis-server-options.js'
+export { type TeardownHost } from './teardown.js'
+export { commandsUpstashRefuses, subcommandsUpstashRefuses } from './upstash-commands.js'
