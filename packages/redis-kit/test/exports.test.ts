@@ -6,6 +6,7 @@ t.test('the package exports what its README names, and nothing else', async (t) 
     'Bus',
     'ClientLink',
     'Keyspace',
+    'LocalCopies',
     'OffLink',
     'Outbox',
     'OutboxFullError',
