@@ -1,14 +1,15 @@
 import { duplicateSafely, type RedisClient } from '@stayfast/redis-kit'
 import { Cluster, Redis } from 'ioredis'
-import type { AdoptedServer } from './adopted-client.js'
-import type { AdoptedConfig, OpenedConfig, Target } from './connection-config.js'
-import type { Diagnosis } from './diagnosis.js'
-import { blockingIoredisOptionsFor, clusterOptionsFor, ioredisOptionsFor } from './ioredis-options.js'
-import type { DatabaseHost, Placement } from './role-placement.js'
+import type { AdoptedServer } from './configuration/adopted-client.js'
+import type { AdoptedConfig, OpenedConfig, Target } from './configuration/connection-config.js'
+import type { Diagnosis } from './diagnosis/diagnosis.js'
+import {
+  blockingIoredisOptionsFor,
+  clusterOptionsFor,
+  ioredisOptionsFor,
+} from './configuration/ioredis-options.js'
+import type { DatabaseHost, Placement } from './configuration/role-placement.js'
 import { ReconnectPolicy } from './reconnect-policy.js'
-
-/** Everything here reads replies in the shape that RESP2 gives them, whatever is spoken. */
-const legacyReplies = { replyMapping: 'legacy' } as const
 
 /** A client that has been opened, on database 0 where there are several. */
 export interface OpenedClient {
@@ -43,7 +44,6 @@ export class ConfiguredOpener implements ClientOpener<Target['server']> {
     }
     const client = new Redis({
       ...ioredisOptionsFor(target, this.#config, reconnectBy(policy)),
-      ...legacyReplies,
       db: 0,
     })
     policy.attach(client)
@@ -60,7 +60,7 @@ export class ConfiguredOpener implements ClientOpener<Target['server']> {
     const policy = policyOf(target)
     if (this.isCluster(target)) return this.#openCluster(target, policy)
     const options = blockingIoredisOptionsFor(target, this.#config, reconnectBy(policy), drainDelaySeconds)
-    const client = new Redis({ ...options, ...legacyReplies, db })
+    const client = new Redis({ ...options, db })
     policy.attach(client)
     return client
   }
@@ -75,7 +75,7 @@ export class ConfiguredOpener implements ClientOpener<Target['server']> {
 
   #openCluster(target: Target, policy: ReconnectPolicy): Cluster {
     const { nodes, options } = clusterOptionsFor(target, this.#config, reconnectBy(policy))
-    return new Cluster(nodes, { ...options, redisOptions: { ...options.redisOptions, ...legacyReplies } })
+    return new Cluster(nodes, options)
   }
 }
 
@@ -99,7 +99,7 @@ export class AdoptedOpener implements ClientOpener<AdoptedServer> {
   }
 
   isCluster(): boolean {
-    return this.#config.client.isCluster
+    return this.#config.client.isCluster === true
   }
 
   heartbeatMs(): number | false {

@@ -1,5 +1,5 @@
-import type { AddressFamily } from './connection-url.js'
-import { checkIoredisExtras, type IoredisExtras } from './ioredis-extras.js'
+import type { AddressFamily } from './configuration/connection-url.js'
+import { checkIoredisExtras, type IoredisExtras } from './configuration/ioredis-extras.js'
 import {
   either,
   filledText,
@@ -10,8 +10,8 @@ import {
   shape,
   text,
   wholeNumber,
-} from './option-check.js'
-import { providerIds, type ProviderId } from './providers.js'
+} from './configuration/option-check.js'
+import { providerIds, type ProviderId } from './configuration/providers.js'
 
 /** What a connection is for. Each role may have a database, or a server, of its own. */
 export type Role = 'default' | 'cache' | 'queue' | 'webhook'
@@ -24,7 +24,7 @@ export type Environment = Readonly<Record<string, string | undefined>>
 /** The part of an ioredis 5 or 6 client, a Cluster or an iovalkey client that adopting one needs. */
 export interface AdoptableClient {
   readonly status: string
-  readonly isCluster: boolean
+  readonly isCluster?: boolean
   readonly options: object
   duplicate(...args: never[]): unknown
   disconnect(): void

@@ -4,14 +4,18 @@ import fp from 'fastify-plugin'
 import type { Cluster, Redis } from 'ioredis'
 import { bootWait } from './boot-wait.js'
 import { AdoptedOpener, ConfiguredOpener, type ClientOpener } from './client-opener.js'
-import { resolveConnectionConfig, type AdoptedConfig, type OpenedConfig } from './connection-config.js'
+import {
+  resolveConnectionConfig,
+  type AdoptedConfig,
+  type OpenedConfig,
+} from './configuration/connection-config.js'
 import { ConnectionLog } from './connection-log.js'
 import { NoConnection, OpenedConnection, type RedisConnection } from './connection.js'
 import { redisConnectionError } from './errors.js'
 import { handOver } from './hand-over.js'
 import { roles, type RedisConnectionOptions } from './options.js'
 import { RoleLinks, type RoleServer } from './role-links.js'
-import type { Placements } from './role-placement.js'
+import type { Placements } from './configuration/role-placement.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

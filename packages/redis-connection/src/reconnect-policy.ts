@@ -1,7 +1,7 @@
 import { reconnectDelay, type RedisClient } from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
 import { setClientOption } from './client-option.js'
-import { diagnose, type Diagnosis, type DiagnosisContext } from './diagnosis.js'
+import { diagnose, type Diagnosis, type DiagnosisContext } from './diagnosis/diagnosis.js'
 
 /** A connection that is refused for a reason that someone has to mend is tried again this seldom. */
 const slowDelayMs = 30_000

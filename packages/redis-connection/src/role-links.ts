@@ -1,11 +1,11 @@
 import { ClientLink, SharedLink, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
 import type { ClientOpener } from './client-opener.js'
 import { selectDatabase, type DatabaseSelection } from './database-selection.js'
-import type { Diagnosis } from './diagnosis.js'
+import type { Diagnosis } from './diagnosis/diagnosis.js'
 import { redisConnectionError } from './errors.js'
 import type { Role } from './options.js'
-import type { Provider } from './providers.js'
-import type { DatabaseHost, Placement, Placements } from './role-placement.js'
+import type { Provider } from './configuration/providers.js'
+import type { DatabaseHost, Placement, Placements } from './configuration/role-placement.js'
 import { readServerFacts, type ServerFacts } from './server-facts.js'
 
 /** A server that roles can live on. */

@@ -4,9 +4,9 @@ import {
   resolveConnectionConfig,
   type ConnectionConfig,
   type OpenedConfig,
-} from '../dist/connection-config.js'
+} from '../dist/configuration/connection-config.js'
 import { roles, type Environment, type RedisConnectionOptions } from '../dist/options.js'
-import { confineToOneDatabase } from '../dist/role-placement.js'
+import { confineToOneDatabase } from '../dist/configuration/role-placement.js'
 import { certificate } from './support/certificate.js'
 import { configErrorOf } from './support/errors.js'
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import fc from 'fast-check'
 import t from 'tap'
-import { parseConnectionUrl } from '../dist/connection-url.js'
+import { parseConnectionUrl } from '../dist/configuration/connection-url.js'
 import { configErrorOf } from './support/errors.js'
 
 const parse = (text: string): ReturnType<typeof parseConnectionUrl> => parseConnectionUrl(text, 'REDIS_URL')

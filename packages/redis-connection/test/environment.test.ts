@@ -1,8 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { readCertificates } from '../dist/certificate.js'
-import { readEnvironment, type EnvironmentSettings } from '../dist/environment.js'
+import { readCertificates } from '../dist/configuration/certificate.js'
+import { readEnvironment, type EnvironmentSettings } from '../dist/configuration/environment.js'
 import { certificate } from './support/certificate.js'
 import { configErrorOf } from './support/errors.js'
 

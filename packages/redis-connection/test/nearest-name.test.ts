@@ -1,5 +1,5 @@
 import t from 'tap'
-import { didYouMean, nearestName } from '../dist/nearest-name.js'
+import { didYouMean, nearestName } from '../dist/configuration/nearest-name.js'
 
 t.test('a misspelt name finds the known one, whatever its case', (t) => {
   t.equal(nearestName('paswword', ['password', 'port']), 'password')

@@ -5,7 +5,7 @@ import {
   providerTable,
   type Provider,
   type ProviderId,
-} from '../dist/providers.js'
+} from '../dist/configuration/providers.js'
 
 const find = (
   host: string,

@@ -1,3 +1,4 @@
+import { redactError } from './redacted-error.js'
 import { RedisMisuseError, RedisRefusedError, RedisUnavailableError, type RefusalReason } from './errors.js'
 
 interface Refusal {
@@ -78,14 +79,10 @@ function isConnectionTrouble(error: Error): boolean {
   return connectionTrouble.test(error.message) || connectionTrouble.test(error.name)
 }
 
-/**
- * Clients hang the command with its arguments on the errors they throw, and servers repeat the first
- * ones; both would carry values and session ids into logs.
- */
+/** Servers repeat the first arguments of a command that they do not know. */
 function withoutArguments(error: Error): Error {
-  Reflect.deleteProperty(error, 'command')
   error.message = error.message.replace(/,? with args beginning with:.*$/s, '')
-  return error
+  return redactError(error)
 }
 
 /** Says why a server that answers refused, or undefined when the reply is no refusal of that kind. */

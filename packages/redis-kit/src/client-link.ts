@@ -12,6 +12,7 @@ import type {
   Subscription,
   SubscriptionHandler,
 } from './link.js'
+import { redactError } from './redacted-error.js'
 import { RedisClock } from './redis-clock.js'
 import { Subscriber } from './subscriber.js'
 
@@ -231,7 +232,7 @@ export class ClientLink implements RedisLink {
   }
 
   readonly #onError = (error: Error): void => {
-    this.#lastError = error
+    this.#lastError = redactError(error)
   }
 
   readonly #onLost = (): void => {

@@ -3,20 +3,28 @@ import * as kit from '../dist/index.js'
 
 t.test('the package exports what its README names, and nothing else', async (t) => {
   t.strictSame(Object.keys(kit).sort(), [
+    'Bus',
     'ClientLink',
     'Keyspace',
     'OffLink',
+    'Outbox',
+    'OutboxFullError',
     'OutageReporter',
     'RedisClock',
     'RedisMisuseError',
     'RedisRefusedError',
     'RedisUnavailableError',
     'SharedLink',
+    'StampSource',
     'adoptClient',
+    'busPublishLua',
     'defineScript',
+    'duplicateSafely',
     'isRedisRefused',
     'isRedisUnavailable',
     'reconnectDelay',
+    'redactError',
     'resolveLink',
+    'stampUs',
   ])
 })

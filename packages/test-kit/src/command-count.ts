@@ -12,7 +12,7 @@ const quietRounds = 2
  */
 export async function countCommands(
   admin: AdminConnection,
-  work: () => Promise<void>,
+  work: () => Promise<unknown>,
 ): Promise<Record<string, number>> {
   const feed = await CommandFeed.open(admin)
   try {

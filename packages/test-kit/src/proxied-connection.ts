@@ -1,12 +1,15 @@
 import type { Socket } from 'node:net'
 import { FaultLane, type LaneFaults } from './fault-lane.js'
-import { FrameCutter, requestText } from './resp-frames.js'
+import { type Frame, FrameCutter, requestText } from './resp-frames.js'
 
 /** Asked with each request; true when this one's reply is to be lost. */
 export type LoseReply = (request: string | undefined) => 'keep' | 'lose' | 'reset'
 
 const nothing = Buffer.alloc(0)
 const tlsHandshake = 0x16
+const subscription = /^[ps]?(un)?subscribe\b/i
+/** In RESP2 messages come as ordinary lists, told by their first word; in RESP3 they are pushes. */
+const message = /^\*\d+\r\n\$\d+\r\n([ps]?(un)?subscribe|[ps]?message)\r\n/i
 
 /** A client's connection and the one to the server behind it. */
 export class ProxiedConnection {
@@ -24,6 +27,7 @@ export class ProxiedConnection {
   /** Number of the request from whose reply on the client hears nothing any more. */
   #silentFrom = Infinity
   #resetThen = false
+  #subscribing = false
 
   constructor(client: Socket, server: Socket, faults: LaneFaults, loseReply: LoseReply) {
     this.#client = client
@@ -59,8 +63,10 @@ export class ProxiedConnection {
       return bytes
     }
     for (const frame of this.#requests.feed(bytes)) {
-      this.#sent++
-      this.#judge(requestText(frame.bytes))
+      const request = requestText(frame.bytes)
+      if (subscription.test(request)) this.#subscribing = true
+      else this.#sent++
+      this.#judge(request)
     }
     return bytes
   }
@@ -77,12 +83,17 @@ export class ProxiedConnection {
     if (this.#opaque) return this.broken ? this.#swallow() : bytes
     let passed = this.#answered + 1 >= this.#silentFrom ? 0 : bytes.length
     for (const frame of this.#replies.feed(bytes)) {
-      if (frame.push) continue
+      if (this.#isMessage(frame)) continue
       this.#answered++
       if (this.#answered === this.#silentFrom - 1) passed = frame.end
       if (this.#answered === this.#silentFrom) this.#swallow()
     }
     return bytes.subarray(0, passed)
+  }
+
+  /** Something that answers no request; the confirmation of a subscription looks like that too. */
+  #isMessage(frame: Frame): boolean {
+    return frame.push || (this.#subscribing && message.test(frame.bytes.toString('latin1', 0, 40)))
   }
 
   #swallow(): Buffer {

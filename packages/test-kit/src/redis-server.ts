@@ -144,7 +144,7 @@ export class RedisServer {
    *
    * `work` has to wait for what it starts.
    */
-  async countCommands(work: () => Promise<void>): Promise<Record<string, number>> {
+  async countCommands(work: () => Promise<unknown>): Promise<Record<string, number>> {
     const { maxClients } = this.#parts.options
     if (maxClients === undefined) return countCommands(this.#admin, work)
     // MONITOR needs a connection beside the clients' own.

@@ -1,0 +1,145 @@
+import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { type Products } from '../catalogue/products.js'
+import { errorResponses } from './error-response.js'
+import { PagingQuery, pageRequest, sendPage } from './paging.js'
+import { type VendorScope } from './vendor-scope.js'
+
+const LARGEST_INTEGER = 2_147_483_647
+const MOST_BULK_ITEMS = 1_000
+
+// Text that Postgres can hold (no NUL) and a person can see (not only blanks).
+const VISIBLE_TEXT = '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$'
+
+const Id = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*$' })
+const Name = Type.String({ maxLength: 200, pattern: VISIBLE_TEXT })
+const Sku = Type.String({ maxLength: 64, pattern: VISIBLE_TEXT })
+const PriceCents = Type.Integer({ minimum: 0, maximum: LARGEST_INTEGER })
+const Stock = Type.Integer({ minimum: 0, maximum: LARGEST_INTEGER })
+
+const Product = Type.Object({
+  id: Type.String(),
+  name: Type.String(),
+  sku: Type.String(),
+  priceCents: Type.Integer(),
+  stock: Type.Integer(),
+  updatedAt: Type.String({ format: 'date-time' }),
+})
+
+// A client may send back the whole product that it has read; what only the server sets is ignored.
+const readOnly = {
+  id: Type.Optional(Type.Unknown({ description: 'Ignored: the id stays' })),
+  updatedAt: Type.Optional(Type.Unknown({ description: 'Ignored: set by the server' })),
+}
+const fields = {
+  name: Type.Optional(Name),
+  sku: Type.Optional(Sku),
+  priceCents: Type.Optional(PriceCents),
+  stock: Type.Optional(Stock),
+}
+const NewProduct = Type.Object(
+  { ...readOnly, ...fields, name: Name, priceCents: PriceCents },
+  { additionalProperties: false },
+)
+const ProductChange = Type.Object(
+  { ...readOnly, ...fields },
+  { additionalProperties: false, minProperties: 1 },
+)
+const BulkChange = Type.Object(
+  {
+    items: Type.Array(
+      Type.Object({ ...readOnly, ...fields, id: Id }, { additionalProperties: false, minProperties: 2 }),
+      { minItems: 1, maxItems: MOST_BULK_ITEMS },
+    ),
+  },
+  { additionalProperties: false },
+)
+
+const OfInstance = Type.Object({ instanceId: Type.String() })
+const OfProduct = Type.Object({ instanceId: Type.String(), id: Id })
+
+/** `/api/:instanceId/products`: list, add, change (one or many) and remove the products of a vendor. */
+export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; products: Products }> = (
+  app,
+  { scope, products },
+  done,
+) => {
+  app.addHook('preHandler', scope.requireInstance)
+  const about = { tags: ['products'] }
+
+  app.get(
+    '',
+    {
+      schema: {
+        ...about,
+        summary: 'List products, in the order in which they were added',
+        params: OfInstance,
+        querystring: PagingQuery,
+        response: { 200: Type.Array(Product), ...errorResponses },
+      },
+    },
+    async (request, reply) =>
+      sendPage(reply, await products.list(scope.vendorIdOf(request), pageRequest(request.query))),
+  )
+
+  app.post(
+    '',
+    {
+      schema: {
+        ...about,
+        summary: 'Add a product',
+        params: OfInstance,
+        body: NewProduct,
+        response: { 201: Product, ...errorResponses },
+      },
+    },
+    async (request, reply) =>
+      reply.code(201).send(await products.add(scope.vendorIdOf(request), request.body)),
+  )
+
+  app.patch(
+    '/bulk',
+    {
+      schema: {
+        ...about,
+        summary: 'Change several products, all or none',
+        params: OfInstance,
+        body: BulkChange,
+        response: { 200: Type.Array(Product), ...errorResponses },
+      },
+    },
+    (request) => products.changeAll(scope.vendorIdOf(request), request.body.items),
+  )
+
+  app.put(
+    '/:id',
+    {
+      schema: {
+        ...about,
+        summary: 'Change the fields that are named',
+        params: OfProduct,
+        body: ProductChange,
+        response: { 200: Product, ...errorResponses },
+      },
+    },
+    (request) => products.change(scope.vendorIdOf(request), request.params.id, request.body),
+  )
+
+  app.delete(
+    '/:id',
+    {
+      schema: {
+        ...about,
+        summary: 'Remove a product; its orders stay',
+        params: OfProduct,
+        response: { 204: Type.Null(), ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      await products.remove(scope.vendorIdOf(request), request.params.id)
+      return reply.code(204).send(null)
+    },
+  )
+
+  done()
+}

@@ -1,0 +1,63 @@
+import fastifyStatic from '@fastify/static'
+import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type FastifyBaseLogger } from 'fastify'
+import { fileURLToPath } from 'node:url'
+import { Type } from 'typebox'
+import { type Vendors } from '../catalogue/vendors.js'
+import { instanceIdOf, type ReferenceRules } from '../instances/instance-reference.js'
+import { type InstanceStore, openInstance } from '../instances/open-instance.js'
+import { vendorOf } from '../instances/vendor-of.js'
+import { dashboardPage } from './dashboard-page.js'
+
+const assets = fileURLToPath(new URL('../../public/', import.meta.url))
+
+/** `/dashboard`: the page that an app market opens for a merchant, and its assets. */
+export const dashboardRoutes: FastifyPluginAsyncTypebox<{
+  instances: InstanceStore
+  references: ReferenceRules
+  vendors: Vendors
+}> = async (app, { instances, references, vendors }) => {
+  await app.register(fastifyStatic, { root: assets, prefix: '/dashboard/assets/', wildcard: false })
+
+  app.get(
+    '/dashboard',
+    {
+      schema: {
+        tags: ['instances'],
+        summary: 'The dashboard of an instance; opening it creates or refreshes the instance',
+        querystring: Type.Object({
+          instance: Type.Optional(
+            Type.String({ maxLength: 4_096, description: 'A signed token, or outside production a UUID' }),
+          ),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const id = instanceIdOf(request.query.instance, references)
+      const vendorId = await vendorOfOpened(id, request.log)
+      const vendorName = await nameOrId(vendorId)
+      const page = dashboardPage({ instanceId: id, vendorName })
+      // The address may hold a token, so no cache keeps the answer.
+      return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page.markup)
+    },
+  )
+
+  async function vendorOfOpened(id: string, log: FastifyBaseLogger): Promise<string> {
+    try {
+      return (await openInstance(instances, id)).vendorId
+    } catch (error) {
+      // The page opens all the same: it says what does not work, which is more than an error page does.
+      log.warn({ err: error, instanceId: id }, 'the instance could not be stored; the page opens without')
+      return vendorOf(id)
+    }
+  }
+
+  async function nameOrId(vendorId: string): Promise<string> {
+    try {
+      return (await vendors.nameOf(vendorId)) ?? vendorId
+    } catch (error) {
+      app.log.warn({ err: error }, 'the vendor could not be read; the page shows its id')
+      return vendorId
+    }
+  }
+}

@@ -1,0 +1,93 @@
+import createError, { type FastifyErrorConstructor } from '@fastify/error'
+
+type Coded<Code extends string, Arguments extends unknown[]> = FastifyErrorConstructor<
+  { code: Code },
+  Arguments
+>
+
+// --- what stops the start -------------------------------------------------------------------------------
+
+/** An environment variable holds what it cannot hold. Arguments: the variable; what is wrong and what to do. */
+export const ConfigInvalidError: Coded<'SHOP_CONFIG_INVALID', [variable: string, problem: string]> =
+  createError('SHOP_CONFIG_INVALID', 'The environment variable %s %s')
+
+export const SessionSecretMissingError: Coded<'SHOP_SESSION_SECRET_MISSING', []> = createError(
+  'SHOP_SESSION_SECRET_MISSING',
+  'SESSION_SECRET is not set, and in production every process needs the same one: set it to a random value of ' +
+    'at least 32 characters, for example the output of `openssl rand -base64 48`',
+)
+
+export const SnapshotMissingError: Coded<'SHOP_SNAPSHOT_MISSING', [cause: { cause: unknown }]> = createError(
+  'SHOP_SNAPSHOT_MISSING',
+  'The snapshot of the demo catalogue that belongs to this build is not there: run `pnpm build`',
+)
+
+/** Arguments: the directory; who holds it; the lock file. */
+export const DataDirInUseError: Coded<
+  'SHOP_DATA_DIR_IN_USE',
+  [directory: string, owner: string, lock: string]
+> = createError(
+  'SHOP_DATA_DIR_IN_USE',
+  'The data directory %s is in use by %s, and an embedded Postgres belongs to one process: stop that process, ' +
+    'or give each process its own DATA_DIR, or set DATABASE_URL to share one Postgres. If it no longer runs, ' +
+    'delete %s',
+)
+
+export const CatalogueLockedError: Coded<'SHOP_CATALOGUE_LOCKED', [seconds: number]> = createError(
+  'SHOP_CATALOGUE_LOCKED',
+  'Another process has held the lock for loading the catalogue for %s s: see in pg_locks who holds it, then start again',
+)
+
+/** Arguments: host and port. */
+export const AddressInUseError: Coded<'SHOP_ADDRESS_IN_USE', [address: string, cause: { cause: unknown }]> =
+  createError(
+    'SHOP_ADDRESS_IN_USE',
+    'Another program listens on %s: stop it, or set PORT to a free port (PORT=0 takes any)',
+  )
+
+// --- what a request can meet ----------------------------------------------------------------------------
+
+export const CatalogueUnavailableError: Coded<'SHOP_CATALOGUE_UNAVAILABLE', [cause: { cause: unknown }]> =
+  createError(
+    'SHOP_CATALOGUE_UNAVAILABLE',
+    'The catalogue cannot be reached: Postgres does not answer at DATABASE_URL; try again in a few seconds',
+    503,
+  )
+
+export const ProductNotFoundError: Coded<'SHOP_PRODUCT_NOT_FOUND', [ids: string]> = createError(
+  'SHOP_PRODUCT_NOT_FOUND',
+  'This vendor has no product %s',
+  404,
+)
+
+export const OrderNotFoundError: Coded<'SHOP_ORDER_NOT_FOUND', [id: string]> = createError(
+  'SHOP_ORDER_NOT_FOUND',
+  'This vendor has no order %s',
+  404,
+)
+
+export const CursorInvalidError: Coded<'SHOP_CURSOR_INVALID', []> = createError(
+  'SHOP_CURSOR_INVALID',
+  'The cursor is not one of this list: pass on X-Next-Cursor unchanged, or leave it out to begin at the start',
+  400,
+)
+
+export const DuplicateItemError: Coded<'SHOP_DUPLICATE_ITEM', [id: string]> = createError(
+  'SHOP_DUPLICATE_ITEM',
+  'The product %s is named more than once in one change: put all its fields in one item',
+  400,
+)
+
+export const DateRangeInvalidError: Coded<'SHOP_DATE_RANGE_INVALID', [from: string, to: string]> =
+  createError('SHOP_DATE_RANGE_INVALID', 'The range from %s to %s ends before it begins', 400)
+
+/** Argument: what is missing or unreadable, and what to pass instead. */
+export const InstanceReferenceInvalidError: Coded<'SHOP_INSTANCE_REFERENCE_INVALID', [problem: string]> =
+  createError('SHOP_INSTANCE_REFERENCE_INVALID', '%s', 400)
+
+/** Argument: why the token is not believed. */
+export const InstanceTokenRefusedError: Coded<'SHOP_INSTANCE_TOKEN_REFUSED', [reason: string]> = createError(
+  'SHOP_INSTANCE_TOKEN_REFUSED',
+  'The instance token is refused: %s',
+  401,
+)

@@ -1,0 +1,40 @@
+import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { Type } from 'typebox'
+import { errorResponses } from '../api/error-response.js'
+import { instanceIdOf, type ReferenceRules } from './instance-reference.js'
+import { type InstanceStore, openInstance } from './open-instance.js'
+
+const Opened = Type.Object({
+  id: Type.String(),
+  vendorId: Type.String(),
+  durability: Type.String({ description: 'How safe the write is: redis, buffered, …' }),
+})
+
+/** `POST /api/instances`: an app market tells that the app was installed. */
+export const instancesRoutes: FastifyPluginCallbackTypebox<{
+  instances: InstanceStore
+  references: ReferenceRules
+}> = (app, { instances, references }, done) => {
+  app.post(
+    '/api/instances',
+    {
+      schema: {
+        tags: ['instances'],
+        summary: 'Create or refresh an instance',
+        body: Type.Object({
+          instance: Type.Optional(
+            Type.String({ maxLength: 4_096, description: 'A signed token, or outside production a UUID' }),
+          ),
+        }),
+        response: { 200: Opened, 201: Opened, ...errorResponses },
+      },
+    },
+    async (request, reply) => {
+      const id = instanceIdOf(request.body.instance, references)
+      const { vendorId, durability, created } = await openInstance(instances, id)
+      return reply.code(created ? 201 : 200).send({ id, vendorId, durability })
+    },
+  )
+
+  done()
+}

@@ -1,0 +1,71 @@
+import helmet from '@fastify/helmet'
+import { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { analyticsRoutes } from './api/analytics-routes.js'
+import { inventoryRoutes } from './api/inventory-routes.js'
+import { ordersRoutes } from './api/orders-routes.js'
+import { productsRoutes } from './api/products-routes.js'
+import { type VendorScope } from './api/vendor-scope.js'
+import { Analytics } from './catalogue/analytics.js'
+import { type Database } from './catalogue/database.js'
+import { Orders } from './catalogue/orders.js'
+import { Products } from './catalogue/products.js'
+import { Vendors } from './catalogue/vendors.js'
+import { dashboardRoutes } from './dashboard/dashboard-routes.js'
+import { type ReferenceRules } from './instances/instance-reference.js'
+import { instancesRoutes } from './instances/instances-routes.js'
+import { type InstanceStore } from './instances/open-instance.js'
+import { describeApi } from './openapi.js'
+import { type RedisProbe } from './status/redis-health.js'
+import { statusRoutes } from './status/status-routes.js'
+
+/** What the storefront's routes stand on. */
+export interface StorefrontParts {
+  database: Database
+  instances: InstanceStore
+  redis: RedisProbe
+  scope: VendorScope
+  references: ReferenceRules
+}
+
+/** Puts the storefront's routes on an app; who opened the parts closes them. */
+export const storefront: FastifyPluginAsync<StorefrontParts> = fp(register, {
+  name: 'storefront',
+  fastify: '5.x',
+})
+
+async function register(app: FastifyInstance, parts: StorefrontParts): Promise<void> {
+  const { database, instances, redis, scope, references } = parts
+  const products = new Products(database)
+
+  await app.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: {
+        defaultSrc: ["'none'"],
+        scriptSrc: ["'self'"],
+        styleSrc: ["'self'"],
+        imgSrc: ["'self'"],
+        connectSrc: ["'self'"],
+        baseUri: ["'none'"],
+        formAction: ["'self'"],
+        frameAncestors: ["'self'"],
+      },
+    },
+    // TLS ends before this process, which cannot know whether the address is reached by https only.
+    strictTransportSecurity: false,
+  })
+  await app.register(describeApi)
+
+  await app.register(statusRoutes, { redis })
+  await app.register(instancesRoutes, { instances, references })
+  await app.register(dashboardRoutes, { instances, references, vendors: new Vendors(database) })
+  await app.register(productsRoutes, { prefix: '/api/:instanceId/products', scope, products })
+  await app.register(ordersRoutes, { prefix: '/api/:instanceId/orders', scope, orders: new Orders(database) })
+  await app.register(inventoryRoutes, { prefix: '/api/:instanceId/inventory', scope, products })
+  await app.register(analyticsRoutes, {
+    prefix: '/api/vendor/analytics',
+    scope,
+    analytics: new Analytics(database),
+  })
+}

@@ -1,0 +1,105 @@
+import pg from 'pg'
+import t from 'tap'
+import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
+import { Products } from '../dist/catalogue/products.js'
+import { ordersContract } from './contract/orders-contract.js'
+import { productsContract } from './contract/products-contract.js'
+import { startPostgres } from './postgres-server.js'
+import { openStorefront } from './stand-in.js'
+import { StorefrontClient } from './storefront-client.js'
+
+const postgres = await startPostgres()
+t.teardown(() => postgres.stop())
+t.comment(`on ${postgres.kind}`)
+
+const source = { kind: 'postgres', url: postgres.url } as const
+const broken: Error[] = []
+const open = (): ReturnType<typeof openCatalogue> => openCatalogue(source, (error) => broken.push(error))
+
+t.test('processes that start at once on an empty Postgres load the catalogue once', async (t) => {
+  const databases = await Promise.all([open(), open(), open()])
+  for (const database of databases) {
+    const [row] = await database.query('select count(*)::integer as orders from storefront.orders')
+    t.equal(row?.['orders'], 50_000)
+    await database.close()
+  }
+})
+
+t.test('a catalogue that is there is kept', async (t) => {
+  const first = await open()
+  await new Products(first).change('vendor-1', 'p-1-900', { name: 'Kept' })
+  await first.close()
+  const second = await open()
+  const { items } = await new Products(second).list('vendor-1', { limit: 10, search: 'Kept' })
+  t.match(items, [{ id: 'p-1-900' }])
+  await second.close()
+})
+
+t.test('over HTTP it is the same as the embedded one', async (t) => {
+  const { app } = await openStorefront({ DATABASE_URL: postgres.url })
+  t.teardown(() => app.close())
+  const shop = await new StorefrontClient(app).open()
+  const neighbour = await new StorefrontClient(app, '00000000-0000-4000-8000-000000000002').open()
+  productsContract(t, shop, neighbour)
+  ordersContract(t, neighbour)
+})
+
+t.test('a transaction that fails leaves nothing, and its connection is used again', async (t) => {
+  const database = await open()
+  t.teardown(() => database.close())
+  for (let round = 0; round < 20; round += 1) {
+    await t.rejects(
+      database.transaction(async (transaction) => {
+        await transaction.query(`update storefront.products set name = 'gone' where id = 'p-3-1'`)
+        await transaction.query('select 1 / 0')
+      }),
+      { code: '22012' },
+    )
+  }
+  const [row] = await database.query(`select name from storefront.products where id = 'p-3-1'`)
+  t.not(row?.['name'], 'gone')
+})
+
+t.test('a Postgres that is not there stops the start, without its URL in the message', async (t) => {
+  const nobody = 'postgres://shop:hunter2@127.0.0.1:1/shop'
+  await t.rejects(
+    openCatalogue({ kind: 'postgres', url: nobody }, () => undefined),
+    {
+      code: 'SHOP_CATALOGUE_UNAVAILABLE',
+      message: /^(?!.*hunter2).*DATABASE_URL/,
+      cause: Error,
+    },
+  )
+})
+
+t.test(
+  'connections that break fail their requests with 503, and the next request opens another',
+  async (t) => {
+    if (postgres.kind === 'pglite') {
+      t.comment('PGlite has no sessions that could be ended')
+      t.end()
+      return
+    }
+    const { app } = await openStorefront({ DATABASE_URL: postgres.url })
+    t.teardown(() => app.close())
+    const shop = await new StorefrontClient(app).open()
+    const admin = new pg.Client({ connectionString: postgres.url })
+    await admin.connect()
+    t.teardown(() => admin.end())
+
+    // The request waits for a row that the other session holds, and loses its connection while it waits.
+    await admin.query('begin')
+    await admin.query(`update storefront.products set stock = stock where id = 'p-1-50'`)
+    const waiting = shop.ask('PATCH', '/products/bulk', { items: [{ id: 'p-1-50', stock: 1 }] })
+    const ended = `select pg_terminate_backend(pid) from pg_stat_activity
+    where application_name = 'storefront' and wait_event_type = 'Lock'`
+    let found = 0
+    while (found === 0) found = (await admin.query(ended)).rowCount ?? 0
+    const failed = await waiting
+    t.match(failed.json(), { statusCode: 503, code: 'SHOP_CATALOGUE_UNAVAILABLE' })
+    t.match(failed.headers, { 'retry-after': /^\d+$/ })
+    await admin.query('rollback')
+    const next = await shop.ask('PATCH', '/products/bulk', { items: [{ id: 'p-1-50', stock: 1 }] })
+    t.equal(next.statusCode, 200)
+  },
+)

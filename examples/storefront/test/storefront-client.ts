@@ -1,0 +1,82 @@
+import { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+
+export interface Product {
+  id: string
+  name: string
+  sku: string
+  priceCents: number
+  stock: number
+  updatedAt: string
+}
+
+export interface Order {
+  id: string
+  productId: string
+  quantity: number
+  totalCents: number
+  status: string
+  createdAt: string
+}
+
+type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+
+/** Speaks to one instance of a storefront, as its front end would. */
+export class StorefrontClient {
+  readonly #app: FastifyInstance
+  readonly #instanceId: string
+
+  constructor(app: FastifyInstance, instanceId = '00000000-0000-4000-8000-000000000001') {
+    this.#app = app
+    this.#instanceId = instanceId
+  }
+
+  /** Makes the instance known, as opening the dashboard does. */
+  async open(): Promise<this> {
+    const { statusCode } = await this.send('GET', `/dashboard?instance=${this.#instanceId}`)
+    if (statusCode !== 200) throw new Error(`the dashboard answered ${statusCode}`)
+    return this
+  }
+
+  /** A request to any path. */
+  send(method: Method, url: string, body?: object): Promise<LightMyRequestResponse> {
+    return this.#app.inject({ method, url, ...(body === undefined ? {} : { payload: body }) })
+  }
+
+  /** A request to a path under `/api/:instanceId`. */
+  ask(method: Method, path: string, body?: object): Promise<LightMyRequestResponse> {
+    return this.send(method, `/api/${this.#instanceId}${path}`, body)
+  }
+
+  /** All products that match, over all pages. */
+  products(query: Record<string, string> = {}): Promise<Product[]> {
+    return this.#all('/products', query, (response) => response.json<Product[]>())
+  }
+
+  /** All orders that match, over all pages. */
+  orders(query: Record<string, string> = {}): Promise<Order[]> {
+    return this.#all('/orders', query, (response) => response.json<Order[]>())
+  }
+
+  async #all<Item>(
+    path: string,
+    query: Record<string, string>,
+    read: (response: LightMyRequestResponse) => Item[],
+  ): Promise<Item[]> {
+    const items: Item[] = []
+    let cursor: string | undefined
+    for (;;) {
+      const search = new URLSearchParams({
+        limit: '200',
+        ...query,
+        ...(cursor === undefined ? {} : { cursor }),
+      })
+      const response = await this.ask('GET', `${path}?${search.toString()}`)
+      if (response.statusCode !== 200)
+        throw new Error(`${path} answered ${response.statusCode}: ${response.body}`)
+      items.push(...read(response))
+      const next = response.headers['x-next-cursor']
+      if (typeof next !== 'string') return items
+      cursor = next
+    }
+  }
+}
