@@ -278,3 +278,22 @@ t.test('a server that has forgotten its scripts is taught them again', async (t)
   t.match(await instances.save({ id: 'a' }), { created: false })
   t.strictSame((await instances.update('a', { x: 1 })).instance, { id: 'a', x: 1 })
 })
+
+t.test('a server like those billed by the command, with one database, does all of it', async (t) => {
+  const upstash = await startRedisServer({ upstashLike: true }, t)
+  const link = await openLink(t, upstash.url)
+  const store = new RedisInstanceStore({ ...settings, link })
+  const instances = new StoredInstances(() => store)
+  t.strictSame(await instances.save({ id: 'a', x: 1 }), { durability: 'redis', created: true })
+  t.strictSame((await instances.update('a', { y: [] })).instance, { id: 'a', x: 1, y: [] })
+  await upstash.command('hincrby', 'instance:a', 'seen', -2 * days * 1000)
+  t.strictSame(await Promise.all([instances.get('a'), instances.get('b')]), [
+    { id: 'a', x: 1, y: [] },
+    undefined,
+  ])
+  await eventually(
+    async () => Number(await upstash.command('hget', 'instance:a', 'seen')) > Date.now() - days * 1000,
+  )
+  t.strictSame((await instances.list()).items, [{ id: 'a', x: 1, y: [] }])
+  t.equal(await instances.delete('a'), true)
+})
