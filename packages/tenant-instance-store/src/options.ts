@@ -64,6 +64,12 @@ const positiveInteger: Rule = {
   wants: 'a whole number of at least 1',
   accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
 }
+/** Redis keeps the end of a TTL in milliseconds and refuses what does not fit. */
+const longestSeconds = 100 * 365 * dayInSeconds
+const seconds: Rule = {
+  wants: `a whole number of seconds from 1 to ${longestSeconds}`,
+  accepts: (value) => positiveInteger.accepts(value) && Number(value) <= longestSeconds,
+}
 const name: Rule = {
   wants: 'a name that is not empty',
   accepts: (value) => typeof value === 'string' && value !== '',
@@ -79,11 +85,11 @@ const rules: Readonly<Record<keyof TenantInstanceStoreOptions, Rule>> = {
   decorateAs: name,
   decorateRequestAs: name,
   keyPrefix: text,
-  ttlSeconds: positiveInteger,
-  renewEverySeconds: positiveInteger,
+  ttlSeconds: seconds,
+  renewEverySeconds: seconds,
   maxBytes: positiveInteger,
   maxInstancesInMemory: positiveInteger,
-  retryAfterSeconds: positiveInteger,
+  retryAfterSeconds: seconds,
   instanceIdFrom: callable,
   isInstanceId: callable,
 }

@@ -178,25 +178,37 @@ return 1
   integer,
 )
 
-function texts(reply: unknown): readonly string[] {
+/** What lies at the key of an instance. */
+export type StoredRow =
+  | { readonly kind: 'document'; readonly json: string; readonly seenMs: number }
+  | { readonly kind: 'missing' }
+  | { readonly kind: 'foreign' }
+
+/** Takes a reply of `HMGET key json seen`. */
+export function storedRow(reply: readonly unknown[]): StoredRow {
+  const [json, seen] = reply
+  return typeof json === 'string' ? { kind: 'document', json, seenMs: Number(seen) } : { kind: 'missing' }
+}
+
+function storedRows(reply: unknown): readonly StoredRow[] {
   if (!Array.isArray(reply)) throw new TypeError('The script answered no list.')
-  return reply.filter((text): text is string => typeof text === 'string' && text !== '')
+  return reply.map((row: unknown) => (Array.isArray(row) ? storedRow(row) : { kind: 'foreign' }))
 }
 
 /**
- * Reads many documents in one command. What is no instance is passed over.
+ * Reads many instances in one command. What is no hash does not spoil the others.
  *
  * KEYS   instances; on a cluster, of one slot
- * reply  the documents, an empty text where there is none
+ * reply  for each key `json` and `seen`, or -1 when it is no hash
  */
-export const readManyScript: Script<readonly string[]> = defineScript(
+export const readManyScript: Script<readonly StoredRow[]> = defineScript(
   `
-local documents = {}
+local rows = {}
 for i, key in ipairs(KEYS) do
-  local json = redis.pcall('HGET', key, 'json')
-  documents[i] = type(json) == 'string' and json or ''
+  local row = redis.pcall('HMGET', key, 'json', 'seen')
+  rows[i] = row.err and -1 or row
 end
-return documents
+return rows
 `,
-  texts,
+  storedRows,
 )

@@ -17,11 +17,12 @@ import { checkSize, documentText, type ChangeTexts, type FieldTexts } from '../t
 import {
   foreignKey,
   patchScript,
-  readManyScript,
   removeScript,
   renewScript,
   replaceScript,
+  type StoredRow,
 } from './instance-scripts.js'
+import { BatchedReads } from './batched-reads.js'
 import type { DocumentPage, InstanceStore, PageRequest } from './instance-store.js'
 import { scanKeys } from './key-scan.js'
 
@@ -39,9 +40,6 @@ export interface RedisInstanceStoreOptions {
 
 const kind = 'instance'
 
-/** Documents read with one command when they are listed: a reply of at most a few MB. */
-const documentsPerCommand = 100
-
 /** Whether a renewal worked or not, this process does not try it again for so long. */
 const renewAgainMs = 60_000
 const renewalsRemembered = 10_000
@@ -56,20 +54,23 @@ export class RedisInstanceStore implements InstanceStore {
   readonly #options: RedisInstanceStoreOptions
   readonly #link: RedisLink
   readonly #keyspace: Keyspace
+  readonly #reads: BatchedReads
   readonly #renewed = new LRUCache<string, true>({ max: renewalsRemembered, ttl: renewAgainMs })
 
   constructor(options: RedisInstanceStoreOptions) {
     this.#options = options
     this.#link = options.link
+    this.#reads = new BatchedReads(options.link)
     this.#keyspace = new Keyspace(() => options.link.keyPrefix + options.keyPrefix)
   }
 
   async read(id: string): Promise<string | undefined> {
     const key = this.#key(id)
-    const [json, seen] = await this.#ask(key, (client) => client.hmget(key, 'json', 'seen'))
-    if (json === null || json === undefined) return undefined
-    if (this.#isRenewalDue(key, Number(seen))) this.#renew(key)
-    return json
+    const row = await this.#readRow(key)
+    if (row.kind === 'foreign') throw new InstanceCorruptError(key)
+    if (row.kind === 'missing') return undefined
+    if (this.#isRenewalDue(key, row.seenMs)) this.#renew(key)
+    return row.json
   }
 
   async replace(id: string, fields: FieldTexts): Promise<{ created: boolean }> {
@@ -105,10 +106,8 @@ export class RedisInstanceStore implements InstanceStore {
     const pattern = this.#keyspace.pattern(kind)
     try {
       const { keys, cursor } = await scanKeys(this.#link, pattern, request)
-      const groups = await Promise.all(
-        this.#groups(keys).map((group) => this.#link.run((client) => readManyScript.run(client, group, []))),
-      )
-      return { documents: groups.flat(), cursor }
+      const rows = await this.#reads.readAll(keys)
+      return { documents: rows.flatMap((row) => (row.kind === 'document' ? row.json : [])), cursor }
     } catch (error) {
       throw this.#explain(error, pattern, (cause) => instanceUnknown(cause, this.#options.retryAfterSeconds))
     }
@@ -133,17 +132,9 @@ export class RedisInstanceStore implements InstanceStore {
       .catch(() => undefined)
   }
 
-  /** On a cluster a command takes keys of one slot only, and instances are spread over all. */
-  #groups(keys: readonly string[]): string[][] {
-    const size = this.#link.traits.cluster ? 1 : documentsPerCommand
-    const groups: string[][] = []
-    for (let start = 0; start < keys.length; start += size) groups.push(keys.slice(start, start + size))
-    return groups
-  }
-
-  async #ask<T>(key: string, work: (client: RedisClient) => Promise<T>): Promise<T> {
+  async #readRow(key: string): Promise<StoredRow> {
     try {
-      return await this.#link.run(work)
+      return await this.#reads.read(key)
     } catch (error) {
       throw this.#explain(error, key, (cause) => instanceUnknown(cause, this.#options.retryAfterSeconds))
     }
