@@ -49,6 +49,8 @@ const plainTraits: LinkTraits = { cluster: false, billedByCommand: false, provid
 
 /** After a READONLY answer the connection is renewed at most this often: the old primary may stay a replica for good. */
 const readOnlyResetEveryMs = 10_000
+/** `prepare` may take this many deadlines. */
+const prepareDeadlines = 3
 /** A connection that was refused by `prepare` is tried again after this long. */
 const admitAgainMs = 500
 
@@ -262,8 +264,11 @@ export class ClientLink implements RedisLink {
     clearTimeout(this.#heartbeat)
     clearTimeout(this.#admitAgain)
     this.#connection += 1
-    this.#goDown(this.#lastError ?? new Error('the connection was closed'))
+    const cause = this.#lastError
     this.#lastError = undefined
+    if (cause !== undefined) this.#goDown(cause)
+    // That a connection was closed explains nothing that is not known yet.
+    else if (this.#state.status !== 'down') this.#goDown(new Error('the connection was closed'))
   }
 
   /** While the link stays down, a new cause is told as a change of its own: `down` after `down`. */
@@ -272,18 +277,17 @@ export class ClientLink implements RedisLink {
     this.#wasLost = this.#counters.connected > 0
     this.#primaries?.stop()
     if (state.status !== 'down') this.#become({ status: 'down', sinceMs: performance.now(), cause })
-    else if (state.cause.message !== cause.message && this.#lastError !== undefined) {
-      this.#become({ ...state, cause })
-    }
+    else if (state.cause.message !== cause.message) this.#become({ ...state, cause })
   }
 
   /** Lets a new connection in once it is prepared and answers. */
   async #admit(connection: number): Promise<void> {
     try {
-      await this.#settle(async (client) => {
-        await this.#options.prepare?.(client)
-        await this.#ask()
-      }, this.#deadlineMs)
+      const { prepare } = this.#options
+      // Several round trips: where each takes most of a deadline, one for all would never be met.
+      if (prepare !== undefined) await this.#settle(prepare, prepareDeadlines * this.#deadlineMs)
+      if (connection !== this.#connection) return
+      await this.#settle(() => this.#ask(), this.#deadlineMs)
     } catch (error) {
       if (connection !== this.#connection) return
       this.#goDown(error instanceof Error ? error : new Error(String(error)))

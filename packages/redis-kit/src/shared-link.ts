@@ -18,11 +18,21 @@ export class SharedLink implements RedisLink {
   readonly name: string
   readonly #link: RedisLink
   readonly #keyPrefix: () => string
+  readonly channelPrefix: string
 
-  constructor(name: string, link: RedisLink, keyPrefix: () => string) {
+  /**
+   * @param prefixes - The same in every process, whichever role happened to open the connection there:
+   *   a channel that is called otherwise elsewhere hears nothing.
+   */
+  constructor(
+    name: string,
+    link: RedisLink,
+    prefixes: { readonly keyPrefix: () => string; readonly channelPrefix: string },
+  ) {
     this.name = name
     this.#link = link
-    this.#keyPrefix = keyPrefix
+    this.#keyPrefix = prefixes.keyPrefix
+    this.channelPrefix = prefixes.channelPrefix
   }
 
   get state(): LinkState {
@@ -47,10 +57,6 @@ export class SharedLink implements RedisLink {
 
   get keyPrefix(): string {
     return this.#keyPrefix()
-  }
-
-  get channelPrefix(): string {
-    return `${this.#link.channelPrefix}${this.name}:`
   }
 
   run<T>(work: (client: RedisClient) => Promise<T>, options?: RunOptions): Promise<T> {
