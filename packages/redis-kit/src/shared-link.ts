@@ -71,6 +71,10 @@ export class SharedLink implements RedisLink {
     return this.#link.onChange(listener)
   }
 
+  onRenewed(listener: () => void): () => void {
+    return this.#link.onRenewed(listener)
+  }
+
   close(): Promise<void> {
     return Promise.resolve()
   }
