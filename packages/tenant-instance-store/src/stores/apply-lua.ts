@@ -119,7 +119,9 @@ if exists then
   if isNew and #json > maxBytes then return { 'too-large', #json } end
 end
 
--- The first write is one that a full server refuses, before anything has been taken away.
+-- The first write is one that a full server refuses, before anything has been taken away; but a removal
+-- goes through there, because it begins by taking away.
+if existed and not exists then redis.call('HDEL', key, 'json', 'seen') end
 redis.call('HSET', key, 'stamp', newest, 'alive', alive, 'removed', removed, 'base', base)
 for field, value in pairs(before) do
   if not stamps[field] then redis.call('HDEL', key, 'f:' .. field) end
@@ -132,7 +134,6 @@ if exists then
   redis.call('HSET', key, 'json', json, 'seen', string.format('%.0f', math.floor(now / 1000)))
   redis.call('EXPIRE', key, ttl)
 else
-  redis.call('HDEL', key, 'json', 'seen')
   redis.call('EXPIRE', key, math.min(tonumber(ttl), graveSeconds))
 end
 if channel ~= '' then redis.call('PUBLISH', channel, exists and ARGV[6] or ARGV[7]) end
