@@ -1,4 +1,4 @@
-import { type Logger, pino, stdSerializers } from 'pino'
+import { destination, type Logger, pino, stdSerializers } from 'pino'
 import { pathOf } from './error-handling.js'
 
 /** JSON lines, or readable ones where a person is looking on. */
@@ -14,7 +14,7 @@ export async function createLogger(level: string): Promise<Logger> {
       }),
     },
   }
-  if (!process.stdout.isTTY) return pino(options)
+  if (!process.stdout.isTTY) return pino(options, destination({ dest: 1, sync: true }))
   const { default: pretty } = await import('pino-pretty')
   return pino(options, pretty({ sync: true, ignore: 'pid,hostname', translateTime: 'HH:MM:ss' }))
 }

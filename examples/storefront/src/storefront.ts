@@ -16,14 +16,14 @@ import { type ReferenceRules } from './instances/instance-reference.js'
 import { instancesRoutes } from './instances/instances-routes.js'
 import { type InstanceStore } from './instances/open-instance.js'
 import { describeApi } from './openapi.js'
-import { type RedisProbe } from './status/redis-health.js'
+import { type RedisConnection } from '@stayfast/redis-connection'
 import { statusRoutes } from './status/status-routes.js'
 
 /** What the storefront's routes stand on. */
 export interface StorefrontParts {
   database: Database
   instances: InstanceStore
-  redis: RedisProbe
+  redis: Pick<RedisConnection, 'status' | 'check'>
   scope: VendorScope
   references: ReferenceRules
 }

@@ -5,11 +5,10 @@ import { Products } from '../dist/catalogue/products.js'
 import { ordersContract } from './contract/orders-contract.js'
 import { productsContract } from './contract/products-contract.js'
 import { startPostgres } from './postgres-server.js'
-import { openStorefront } from './stand-in.js'
+import { openStorefront } from './open-storefront.js'
 import { StorefrontClient } from './storefront-client.js'
 
-const postgres = await startPostgres()
-t.teardown(() => postgres.stop())
+const postgres = await startPostgres(t)
 t.comment(`on ${postgres.kind}`)
 
 const source = { kind: 'postgres', url: postgres.url } as const
@@ -36,8 +35,7 @@ t.test('a catalogue that is there is kept', async (t) => {
 })
 
 t.test('over HTTP it is the same as the embedded one', async (t) => {
-  const { app } = await openStorefront({ DATABASE_URL: postgres.url })
-  t.teardown(() => app.close())
+  const app = await openStorefront(t, { DATABASE_URL: postgres.url })
   const shop = await new StorefrontClient(app).open()
   const neighbour = await new StorefrontClient(app, '00000000-0000-4000-8000-000000000002').open()
   productsContract(t, shop, neighbour)
@@ -80,8 +78,7 @@ t.test(
       t.end()
       return
     }
-    const { app } = await openStorefront({ DATABASE_URL: postgres.url })
-    t.teardown(() => app.close())
+    const app = await openStorefront(t, { DATABASE_URL: postgres.url })
     const shop = await new StorefrontClient(app).open()
     const admin = new pg.Client({ connectionString: postgres.url })
     await admin.connect()

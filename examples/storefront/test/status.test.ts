@@ -1,10 +1,9 @@
 import t from 'tap'
 import { packageInfo } from '../dist/package-info.js'
-import { openStorefront } from './stand-in.js'
+import { openStorefront } from './open-storefront.js'
 import { StorefrontClient } from './storefront-client.js'
 
-const { app } = await openStorefront()
-t.teardown(() => app.close())
+const app = await openStorefront(t)
 const shop = await new StorefrontClient(app).open()
 
 t.test('the root says what runs here', async (t) => {
@@ -66,6 +65,7 @@ t.test('what Fastify itself refuses has a code of this app and its shape', async
 
 t.test('an error that nobody foresaw is a 500 that tells the client nothing', async (t) => {
   const failing = await openStorefront(
+    t,
     {},
     {
       query: () => Promise.reject(new Error('secret detail')),
@@ -73,8 +73,7 @@ t.test('an error that nobody foresaw is a 500 that tells the client nothing', as
       close: () => Promise.resolve(),
     },
   )
-  t.teardown(() => failing.app.close())
-  const client = await new StorefrontClient(failing.app).open()
+  const client = await new StorefrontClient(failing).open()
   const response = await client.ask('GET', '/products')
   t.match(response.json(), { statusCode: 500, code: 'SHOP_INTERNAL', error: 'Internal Server Error' })
   t.notMatch(response.body, 'secret detail')

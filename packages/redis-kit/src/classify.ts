@@ -53,9 +53,12 @@ const refusals: readonly Refusal[] = [
   },
 ]
 
+/** What a client says of a command that it did not write to its socket, nor keep. */
+const neverSent = /Stream isn't writeable and enableOfflineQueue options is false/
+
 /** Server replies that mean the connection's state is wrong, not the command. */
 const connectionTrouble =
-  /Connection is closed|Stream isn't writeable|max retries per request|Command timed out|Socket (timeout|closed)|Connection in subscriber mode|max number of clients reached|Failed to refresh slots cache|ClusterAllFailedError|All sentinels are unreachable|Too many Cluster redirections|None of startup nodes is available|Command aborted due to connection close/i
+  /Connection is closed|max retries per request|Command timed out|Socket (timeout|closed)|Connection in subscriber mode|max number of clients reached|Failed to refresh slots cache|ClusterAllFailedError|All sentinels are unreachable|Too many Cluster redirections|None of startup nodes is available|Command aborted due to connection close/i
 
 const networkCodes = new Set([
   'ECONNREFUSED',
@@ -105,6 +108,12 @@ export function classify(error: unknown, linkName: string): unknown {
       reason: refusal.reason,
       cause: error,
     })
+  }
+  if (neverSent.test(error.message)) {
+    return new RedisUnavailableError(
+      `The connection to Redis (${linkName}) was lost before the command was sent. Try again.`,
+      { outcome: 'not-sent', status: 'down', cause: error },
+    )
   }
   if (isConnectionTrouble(error)) {
     return new RedisUnavailableError(

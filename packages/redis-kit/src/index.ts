@@ -39,3 +39,4 @@ export {
   type QuarantinedIntent,
 } from './outbox.js'
 export { StampSource, stampUs, type Stamp } from './stamp.js'
+export { LocalCopies, type LocalCopiesOptions, type LocalCopy, type PendingRead } from './local-copies.js'

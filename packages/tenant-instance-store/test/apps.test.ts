@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import { startProcess, startRedisServer, type ManagedProcess } from '@stayfast/test-kit'
 import t, { type Test } from 'tap'
 
@@ -61,14 +60,4 @@ t.test('an app without Redis knows its merchants while it runs, and says what it
   t.strictSame(await shop(url, 'a'), { status: 200, body: { shop: 'one.example.test' } })
   t.match(await shop(url, 'b'), notFound)
   t.ok(process.lines.some(({ text }) => text.includes('memory; set REDIS_URL to share and keep it')))
-})
-
-t.test('the README shows these very apps', async (t) => {
-  const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8')
-  const readme = await read('../README.md')
-  for (const name of ['with-fastify-redis', 'without-redis']) {
-    const app = await read(`../test/apps/${name}.ts`)
-    t.ok(app.trimEnd().split('\n').length <= 15, `${name} is short`)
-    t.ok(readme.includes(`\`\`\`ts\n${app}\`\`\``), `${name} stands in the README`)
-  }
 })

@@ -111,7 +111,14 @@ for (const [name, create] of [
         }
         const model = new Map<string, Fields>()
         const expected = operations.map((each) => performOnModel(model, each))
-        t.strictSame(await Promise.all(operations.map((each) => perform(instances, each))), expected)
+        const answers: Promise<unknown>[] = []
+        for (const each of operations) {
+          // A read takes in what was written before it and not what comes after; writes do not wait.
+          if (each.kind === 'get') await Promise.all(answers)
+          answers.push(perform(instances, each))
+          if (each.kind === 'get') await answers.at(-1)
+        }
+        t.strictSame(await Promise.all(answers), expected)
       }),
       { numRuns: 100 },
     )

@@ -33,6 +33,7 @@ t.test('a value that an option cannot have is refused', async (t) => {
     ['ttlSeconds', 1.5],
     ['ttlSeconds', '60'],
     ['ttlSeconds', NaN],
+    ['ttlSeconds', Number.MAX_SAFE_INTEGER],
     ['maxBytes', -1],
     ['maxInstancesInMemory', null],
     ['retryAfterSeconds', Infinity],

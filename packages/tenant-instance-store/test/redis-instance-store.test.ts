@@ -100,12 +100,14 @@ t.test('a key lives for 30 days and is renewed by use, at most once a day', asyn
   await instances.delete('a')
   const { instances: others } = await anotherStore(t)
   await others.save({ id: 'a' })
+  // The server learns the script that reads many.
+  await Promise.all([others.get('a'), others.get('b')])
   await age(25)
   const crowd = Array.from({ length: 20 }, () => 'a')
   t.strictSame(
     await countUntil(30 * days, () => Promise.all(crowd.map((id) => others.get(id)))),
-    { hmget: 20, evalsha: 1 },
-    'many requests at once renew with one command',
+    { evalsha: 2 },
+    'many requests at once read with one command and renew with another',
   )
 })
 
@@ -147,6 +149,30 @@ t.test('each operation costs one command', async (t) => {
   await Promise.all(Array.from({ length: 40 }, (_, index) => instances.save({ id: `i${index}` })))
   await instances.list()
   t.strictSame(await count(() => instances.list()), { scan: 1, evalsha: 1 }, 'a page of up to 100: two')
+})
+
+t.test('reads of one turn of the event loop share one command, and each gets its own answer', async (t) => {
+  const { instances } = await emptyStore(t)
+  const ids = Array.from({ length: 250 }, (_, index) => `i${index}`)
+  await Promise.all(ids.map((id) => instances.save({ id, own: id })))
+  await redis.set('instance:foreign', 'text')
+  await Promise.all([instances.get('i0'), instances.get('i1')])
+
+  const wanted = [...ids, 'nobody', 'i7', 'foreign']
+  const commands = await server.countCommands(async () => {
+    const outcomes = await Promise.allSettled(wanted.map((id) => instances.get(id)))
+    for (const [index, outcome] of outcomes.entries()) {
+      const id = wanted[index] ?? ''
+      if (id === 'foreign') {
+        t.match(outcome, {
+          status: 'rejected',
+          reason: { code: 'STAY_INSTANCE_CORRUPT', message: /instance:foreign/ },
+        })
+      } else if (id === 'nobody') t.strictSame(outcome, { status: 'fulfilled', value: undefined })
+      else t.strictSame(outcome, { status: 'fulfilled', value: { id, own: id } })
+    }
+  })
+  t.strictSame(commands, { evalsha: 3 }, '253 reads, 100 to a command')
 })
 
 t.test('a listing looks past the keys of others in few steps', async (t) => {
@@ -251,4 +277,23 @@ t.test('a server that has forgotten its scripts is taught them again', async (t)
   await redis.script('FLUSH')
   t.match(await instances.save({ id: 'a' }), { created: false })
   t.strictSame((await instances.update('a', { x: 1 })).instance, { id: 'a', x: 1 })
+})
+
+t.test('a server like those billed by the command, with one database, does all of it', async (t) => {
+  const upstash = await startRedisServer({ upstashLike: true }, t)
+  const link = await openLink(t, upstash.url)
+  const store = new RedisInstanceStore({ ...settings, link })
+  const instances = new StoredInstances(() => store)
+  t.strictSame(await instances.save({ id: 'a', x: 1 }), { durability: 'redis', created: true })
+  t.strictSame((await instances.update('a', { y: [] })).instance, { id: 'a', x: 1, y: [] })
+  await upstash.command('hincrby', 'instance:a', 'seen', -2 * days * 1000)
+  t.strictSame(await Promise.all([instances.get('a'), instances.get('b')]), [
+    { id: 'a', x: 1, y: [] },
+    undefined,
+  ])
+  await eventually(
+    async () => Number(await upstash.command('hget', 'instance:a', 'seen')) > Date.now() - days * 1000,
+  )
+  t.strictSame((await instances.list()).items, [{ id: 'a', x: 1, y: [] }])
+  t.equal(await instances.delete('a'), true)
 })

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { constants } from 'node:fs'
+import { constants, statSync } from 'node:fs'
 import { access } from 'node:fs/promises'
 import { homedir, tmpdir, userInfo } from 'node:os'
 import { delimiter, join } from 'node:path'
@@ -40,7 +40,8 @@ export async function lookForRedisServer(): Promise<RedisServerBinary | undefine
     return binary
   }
   const onPath = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)
-  for (const folder of [...onPath, ...installFolders().map((folder) => join(folder, 'bin'))]) {
+  const installed = installFolders().filter(isOurs)
+  for (const folder of [...onPath, ...installed.map((folder) => join(folder, 'bin'))]) {
     for (const name of names) {
       const binary = await identify(join(folder, name))
       if (binary) return binary
@@ -53,6 +54,11 @@ export async function lookForRedisServer(): Promise<RedisServerBinary | undefine
 export function installFolders(): string[] {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache')
   return [join(cache, 'stayfast-redis'), join(tmpdir(), `stayfast-redis-${userInfo().uid}`)]
+}
+
+/** Anybody may put a folder of that name where temporary files are. */
+function isOurs(folder: string): boolean {
+  return statSync(folder, { throwIfNoEntry: false })?.uid === userInfo().uid
 }
 
 /** What to do when there is no server, per system. */

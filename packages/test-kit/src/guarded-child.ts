@@ -21,10 +21,12 @@ export type LineMatch = RegExp | ((line: string) => boolean)
 interface ChildOptions {
   env?: NodeJS.ProcessEnv
   cwd?: string
+  /** Sees each line as it comes. */
+  onLine?: (line: OutputLine) => void
 }
 
 /** How long output may trail behind the exit: a grandchild can hold the pipes open for ever. */
-const trailingOutputMs = 500
+const trailingOutputMs = 5000
 
 /** A child process in a group of its own, watched by a guard, whose output is kept line by line. */
 export class GuardedChild {
@@ -33,10 +35,18 @@ export class GuardedChild {
   readonly exited: Promise<ChildExit>
   #running = true
   readonly #name: string
+  readonly #onLine: ChildOptions['onLine']
   readonly #events = new EventEmitter()
 
-  private constructor(name: string, child: ChildProcess, pid: number, guard: Guard) {
+  private constructor(
+    name: string,
+    child: ChildProcess,
+    pid: number,
+    guard: Guard,
+    onLine?: ChildOptions['onLine'],
+  ) {
     this.#name = name
+    this.#onLine = onLine
     this.pid = pid
     this.#events.setMaxListeners(0)
     this.#collect('stdout', child.stdout)
@@ -49,15 +59,15 @@ export class GuardedChild {
     guard: Guard,
     file: string,
     args: readonly string[],
-    options: ChildOptions = {},
+    { onLine, ...settings }: ChildOptions = {},
   ): Promise<GuardedChild> {
-    const child = spawn(file, args, { ...options, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = spawn(file, args, { ...settings, detached: true, stdio: ['ignore', 'pipe', 'pipe'] })
     if (child.pid === undefined) {
       const cause = await new Promise<Error>((resolve) => child.once('error', resolve))
       throw new Error(`${file} could not be started: ${cause.message}`, { cause })
     }
     guard.watch(child.pid)
-    return new GuardedChild(file, child, child.pid, guard)
+    return new GuardedChild(file, child, child.pid, guard, onLine)
   }
 
   get running(): boolean {
@@ -114,6 +124,7 @@ export class GuardedChild {
     if (!source) return
     createInterface({ input: source, crlfDelay: Infinity }).on('line', (text) => {
       this.lines.push({ stream, text })
+      this.#onLine?.({ stream, text })
       this.#events.emit('line', text)
     })
   }

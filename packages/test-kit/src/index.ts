@@ -1,3 +1,5 @@
+import './natural-end.js'
+export { ClusterRig, type ClusterOptions, startCluster } from './cluster-rig.js'
 export { eventually, type EventuallyOptions } from './eventually.js'
 export {
   type DropRepliesOptions,
@@ -11,5 +13,6 @@ export { type ChildExit, type LineMatch, type OutputLine } from './guarded-child
 export { ManagedProcess, type ProcessOptions, startProcess } from './managed-process.js'
 export { RedisServer, type RestartOptions, startRedisServer } from './redis-server.js'
 export { type RedisServerOptions } from './redis-server-options.js'
+export { SentinelRig, type SentinelOptions, startSentinel } from './sentinel-rig.js'
 export { type TeardownHost } from './teardown.js'
 export { commandsUpstashRefuses, subcommandsUpstashRefuses } from './upstash-commands.js'

@@ -26,6 +26,7 @@ export function redisConfig(
   port: number,
   admin: AdminAccess,
   options: RedisServerOptions,
+  roleLines: readonly string[][],
 ): string {
   const lines: string[][] = [
     ['bind', '127.0.0.1'],
@@ -41,6 +42,7 @@ export function redisConfig(
     ...[...admin.hidden].map(([name, alias]) => ['rename-command', name, alias]),
     ...userLines(admin, options),
     ...replicaLines(options),
+    ...roleLines,
   ]
   // Redis 7 refuses DEBUG unless told; older ones do not know the setting.
   if (Number.parseInt(binary.version) >= 7) lines.push(['enable-debug-command', 'local'])

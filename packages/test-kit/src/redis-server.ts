@@ -11,6 +11,7 @@ import { GuardedChild } from './guarded-child.js'
 import { adminAccess, adminClients, redisConfig } from './redis-config.js'
 import { checkRedisServerOptions, type RedisServerOptions } from './redis-server-options.js'
 import { createServerFiles, emptyData, type ServerFiles } from './server-files.js'
+import { type ServerRole, standalone } from './server-role.js'
 import type { TeardownHost } from './teardown.js'
 
 export interface RestartOptions {
@@ -26,18 +27,27 @@ interface ServerParts {
   admin: AdminAccess
   port: number
   options: RedisServerOptions
+  role: ServerRole
   certificate: ServerCertificate | undefined
 }
 
 const startTimeoutMs = 10_000
 const portAttempts = 5
-const readyLine = /Ready to accept connections/
 /** While it loads, the server pauses this long after each key, and answers between two keys. */
 const loadingPauseMs = 10
 
 /** Starts a redis-server on a loopback port; resolves when it accepts connections. */
-export async function startRedisServer(
+export function startRedisServer(
   options: RedisServerOptions = {},
+  owner?: TeardownHost,
+): Promise<RedisServer> {
+  return startServer(options, standalone, owner)
+}
+
+/** The same in any role: the rigs of several servers start theirs with this. */
+export async function startServer(
+  options: RedisServerOptions,
+  role: ServerRole,
   owner?: TeardownHost,
 ): Promise<RedisServer> {
   checkRedisServerOptions(options)
@@ -46,14 +56,17 @@ export async function startRedisServer(
   const files = await createServerFiles(certificate)
   const guard = new Guard(files.root)
   const admin = adminAccess(files, options)
-  const launched = await launchOnPort(binary, files, guard, admin, options).catch(async (error: unknown) => {
-    await guard.release()
-    throw error
-  })
-  const server = new RedisServer({ binary, files, guard, admin, options, certificate, ...launched })
+  const launched = await launchOnPort(binary, files, guard, admin, options, role).catch(
+    async (error: unknown) => {
+      await guard.release()
+      throw error
+    },
+  )
+  const server = new RedisServer({ binary, files, guard, admin, options, role, certificate, ...launched })
   owner?.teardown(() => server.stop())
   try {
-    await server.settle()
+    await server.takeAdminSeat()
+    if (options.replicaOf) await server.followPrimary()
     return server
   } catch (error) {
     await server.stop()
@@ -67,12 +80,14 @@ async function launchOnPort(
   guard: Guard,
   admin: AdminAccess,
   options: RedisServerOptions,
+  role: ServerRole,
 ): Promise<{ child: GuardedChild; port: number }> {
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort())
-    await writeFile(files.config, redisConfig(binary, files, port, admin, options), { mode: 0o600 })
+    const config = redisConfig(binary, files, port, admin, options, await role.lines())
+    await writeFile(files.config, config, { mode: 0o600 })
     try {
-      return { child: await launch(binary, files, guard), port }
+      return { child: await launch(binary, files, guard, role.args, role.ready), port }
     } catch (error) {
       // Somebody else took the port between our look and the server's.
       const taken = error instanceof Error && /already in use/i.test(error.message)
@@ -85,8 +100,8 @@ async function launch(
   binary: RedisServerBinary,
   files: ServerFiles,
   guard: Guard,
-  args: readonly string[] = [],
-  until: RegExp = readyLine,
+  args: readonly string[],
+  until: RegExp,
 ): Promise<GuardedChild> {
   const child = await GuardedChild.start(guard, binary.path, [files.config, ...args])
   try {
@@ -110,6 +125,7 @@ export class RedisServer {
   readonly #admin: AdminConnection
   readonly #earlierLogs: string[] = []
   #child: GuardedChild
+  #frozen = false
   #memoryLimits: [string, string] | undefined
   #stopped: Promise<void> | undefined
 
@@ -125,6 +141,16 @@ export class RedisServer {
 
   get pid(): number {
     return this.#child.pid
+  }
+
+  /** False between `kill()` and `restart()`; a frozen server runs. */
+  get running(): boolean {
+    return this.#child.running
+  }
+
+  /** True when it runs and is not frozen. */
+  get awake(): boolean {
+    return this.running && !this.#frozen
   }
 
   /** All that the server has logged, restarts included. */
@@ -161,18 +187,21 @@ export class RedisServer {
     this.#mustRun('freeze')
     this.#child.signal('SIGSTOP')
     waitUntilFrozen(this.pid)
+    this.#frozen = true
   }
 
   /** SIGCONT: what arrived meanwhile is answered. */
   thaw(): void {
     this.#mustRun('thaw')
     this.#child.signal('SIGCONT')
+    this.#frozen = false
   }
 
   /** SIGKILL: connections are reset and the port refuses. */
   async kill(): Promise<void> {
     this.#admin.close()
     await this.#child.destroy()
+    this.#frozen = false
   }
 
   /** Kills it, if need be, and starts it on the same port. */
@@ -183,7 +212,6 @@ export class RedisServer {
     await this.kill()
     if (!keepData) await emptyData(this.#parts.files)
     await this.#relaunch()
-    await this.settle()
   }
 
   /**
@@ -209,7 +237,7 @@ export class RedisServer {
 
   /** Resolves when it has loaded its data and takes commands. */
   async whenReady(): Promise<void> {
-    await this.#child.waitForLine(readyLine, startTimeoutMs * 6)
+    await this.#child.waitForLine(this.#parts.role.ready, startTimeoutMs * 6)
     if (this.#parts.options.appendOnly) await this.#appendAgain()
   }
 
@@ -247,22 +275,26 @@ export class RedisServer {
     await this.stop()
   }
 
-  /** Waits for what follows the start: the admin's seat, a replica's copy of the data. */
-  async settle(): Promise<void> {
-    const { maxClients, replicaOf } = this.#parts.options
-    if (maxClients !== undefined) await this.command('ping')
-    if (replicaOf) {
-      await eventually(async () =>
-        /master_link_status:up/.test(String(await this.command('info', 'replication'))),
-      )
-    }
+  /** With `maxClients` there is one connection for the admin, which the clients must not take first. */
+  async takeAdminSeat(): Promise<void> {
+    if (this.#parts.options.maxClients === undefined) return
+    // An error, such as LOADING, is an answer: it is seated.
+    await this.command('ping').catch(() => undefined)
+  }
+
+  /** Waits until a replica has its primary's data. A restarted one may find its primary gone, and does not wait. */
+  async followPrimary(): Promise<void> {
+    await eventually(async () =>
+      /master_link_status:up/.test(String(await this.command('info', 'replication'))),
+    )
   }
 
   async #relaunch(args: readonly string[] = [], until?: RegExp): Promise<void> {
-    const { binary, files, guard } = this.#parts
+    const { binary, files, guard, role } = this.#parts
     this.#memoryLimits = undefined
     this.#earlierLogs.push(...this.#child.lines.map((line) => line.text))
-    this.#child = await launch(binary, files, guard, args, until)
+    this.#child = await launch(binary, files, guard, [...role.args, ...args], until ?? role.ready)
+    await this.takeAdminSeat()
   }
 
   /** After loading from a snapshot the append-only file starts anew. */

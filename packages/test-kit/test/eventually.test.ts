@@ -32,7 +32,7 @@ t.test('the last error comes with the time that was spent', async (t) => {
 })
 
 t.test('a check that throws something else is quoted', async (t) => {
-  const failing = eventually(() => Promise.reject('a word'), { withinMs: 20, everyMs: 5 })
+  const failing = eventually(() => AbortSignal.abort('a word').throwIfAborted(), { withinMs: 20, everyMs: 5 })
   await t.rejects(failing, { message: /a word/ })
 })
 

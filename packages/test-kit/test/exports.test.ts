@@ -3,16 +3,20 @@ import * as testKit from '../dist/index.js'
 
 t.test('the package exports what others build on, and no more', (t) => {
   t.strictSame(Object.keys(testKit).sort(), [
+    'ClusterRig',
     'FaultProxy',
     'ManagedProcess',
     'RedisServer',
+    'SentinelRig',
     'commandsUpstashRefuses',
     'eventually',
     'findRedisServer',
     'freePort',
+    'startCluster',
     'startFaultProxy',
     'startProcess',
     'startRedisServer',
+    'startSentinel',
     'subcommandsUpstashRefuses',
   ])
   t.end()

@@ -57,7 +57,7 @@ async function dumpFreshDatabase(): Promise<Uint8Array> {
   const pglite = await PGlite.create({
     // Small write-ahead segments: two of the default size would be half of the snapshot.
     initDbStartParams: ['--wal-segsize=1'],
-    postgresqlconf: ['min_wal_size = 2MB', 'max_wal_size = 8MB'],
+    postgresqlconf: ['min_wal_size = 2MB', 'max_wal_size = 8MB', 'wal_recycle = off'],
   })
   try {
     await new PgliteDatabase(pglite).transaction((transaction) =>

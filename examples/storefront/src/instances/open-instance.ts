@@ -1,26 +1,19 @@
+import { type Saved, type TenantInstances } from '@stayfast/tenant-instance-store'
 import { vendorOf } from './vendor-of.js'
 
-/** What the app keeps of an installation, beside its id. */
-export interface InstanceRecord {
-  vendorId: string
-  /** When the dashboard was opened last, or the app installed; ISO 8601. */
-  openedAt: string
+declare module '@stayfast/tenant-instance-store' {
+  interface TenantInstanceFields {
+    vendorId: string
+    /** When the dashboard was opened last, or the app installed; ISO 8601. */
+    openedAt: string
+  }
 }
 
 /** What this needs of `app.tenantInstances`. */
-export interface InstanceStore {
-  update(
-    id: string,
-    change: { openedAt: string },
-  ): Promise<{ durability: string; instance: { readonly vendorId: string } }>
-  save(instance: { id: string } & InstanceRecord): Promise<{ durability: string }>
-}
+export type InstanceStore = Pick<TenantInstances, 'save' | 'update'>
 
-export interface OpenedInstance {
+export interface OpenedInstance extends Saved {
   vendorId: string
-  /** How safe the write is; in the words of the store. */
-  durability: string
-  created: boolean
 }
 
 /** Creates the instance, or notes that it is in use: what else is known of it stays. */
@@ -33,8 +26,8 @@ export async function openInstance(store: InstanceStore, id: string): Promise<Op
     if (!isNotFound(error)) throw error
   }
   const vendorId = vendorOf(id)
-  const { durability } = await store.save({ id, vendorId, openedAt })
-  return { vendorId, durability, created: true }
+  const { durability, created } = await store.save({ id, vendorId, openedAt })
+  return { vendorId, durability, created }
 }
 
 function isNotFound(error: unknown): boolean {

@@ -1,0 +1,45 @@
+import closeWithGrace from 'close-with-grace'
+import { type FastifyInstance } from 'fastify'
+import { buildApp } from './app.js'
+import { readConfig, type StorefrontConfig } from './config.js'
+import { AddressInUseError } from './errors.js'
+import { addressToOpen } from './address-to-open.js'
+
+const CLOSE_WITHIN_MS = 10_000
+
+try {
+  const config = readConfig(process.env)
+  const app = await buildApp(config)
+  await listen(app, config)
+  closeWithGrace({ delay: CLOSE_WITHIN_MS, logger: app.log }, async ({ signal, err }) => {
+    if (err !== undefined) app.log.fatal({ err }, 'the process ends because of an error that nothing caught')
+    else app.log.info(`${signal}: closing`)
+    await app.close()
+  })
+  // Not a log line: it is what whoever started the server is waiting for, at any LOG_LEVEL.
+  process.stdout.write(`Storefront is ready: ${addressToOpen(app.addresses(), config)}\n`)
+} catch (error) {
+  process.stderr.write(`${describe(error)}\n`)
+  process.exitCode = 1
+}
+
+async function listen(app: FastifyInstance, { host, port }: StorefrontConfig): Promise<void> {
+  try {
+    await app.listen({ host, port })
+  } catch (error) {
+    await app.close()
+    if (!isCoded(error) || error.code !== 'EADDRINUSE') throw error
+    throw new AddressInUseError(`${host}:${port}`, { cause: error })
+  }
+}
+
+/** What this app refuses says by itself what to do; anything else needs its stack. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  if (isCoded(error) && /^(?:SHOP|STAY)_/.test(error.code)) return `${error.code}: ${error.message}`
+  return error.stack ?? error.message
+}
+
+function isCoded(error: unknown): error is Error & { code: string } {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string'
+}

@@ -1,0 +1,110 @@
+import { freePort, startProcess, type ManagedProcess, type ProcessOptions } from '@stayfast/test-kit'
+import { availableParallelism, loadavg } from 'node:os'
+import { performance } from 'node:perf_hooks'
+import t, { type Test } from 'tap'
+
+const SERVER = new URL('../dist/server.js', import.meta.url)
+const READY = /^Storefront is ready: (http:\S+)$/
+const PATIENCE_MS = 60_000
+
+/** None of the variables of the machine that runs the tests, nor the test runner's own loaders. */
+const clean = Object.fromEntries(
+  [
+    ...[
+      'REDIS_URL',
+      'REDIS_HOST',
+      'DATABASE_URL',
+      'DATA_DIR',
+      'APP_SECRET',
+      'SESSION_SECRET',
+      'NODE_ENV',
+      'HOST',
+    ],
+    ...['NODE_OPTIONS', 'NODE_V8_COVERAGE'],
+  ].map((name) => [name, undefined]),
+)
+
+async function start(
+  t: Test,
+  env: ProcessOptions['env'] = {},
+): Promise<{ server: ManagedProcess; address: string; startMs: number }> {
+  const startedMs = performance.now()
+  const server = await startProcess(
+    SERVER,
+    { env: { ...clean, PORT: '0', ...env }, readyWhen: READY, timeoutMs: PATIENCE_MS },
+    t,
+  )
+  const startMs = performance.now() - startedMs
+  const line = await server.waitForLine(READY)
+  return { server, address: READY.exec(line)?.[1] ?? '', startMs }
+}
+
+async function refused(t: Test, env: ProcessOptions['env'], line: RegExp): Promise<void> {
+  const server = await startProcess(SERVER, { env: { ...clean, PORT: '0', ...env } }, t)
+  t.same(await server.exited, { code: 1, signal: null }, line.source)
+  t.equal(server.stderr.length, 1)
+  t.match(server.stderr[0], line)
+}
+
+t.test('the server starts, serves and ends', async (t) => {
+  const directory = t.testdir()
+  const port = await freePort()
+  const { server, address, startMs } = await start(t, {
+    DATA_DIR: directory,
+    PORT: String(port),
+    LOG_LEVEL: 'debug',
+  })
+
+  t.test('it is ready within 3 s, and its last start line names the page to open', async (t) => {
+    // Where the processors have more work than they can do, each process gets its share of them.
+    const [load = 1] = loadavg()
+    const limitMs = 3_000 * Math.max(1, (2 * load) / availableParallelism())
+    t.comment(`ready after ${Math.round(startMs)} ms, ${Math.round(limitMs)} ms allowed`)
+    t.ok(startMs < limitMs)
+    t.equal(address, `http://127.0.0.1:${port}/dashboard?instance=00000000-0000-4000-8000-000000000001`)
+    t.match(server.stdout.at(-1), READY)
+    t.equal((await fetch(address)).status, 200)
+    const products = await fetch(new URL('/api/00000000-0000-4000-8000-000000000001/products', address))
+    t.match(await products.json(), [{ id: 'p-1-1' }])
+  })
+
+  t.test('a second process is refused its port and its data, each with what to do', async (t) => {
+    await refused(t, { PORT: String(port) }, /^SHOP_ADDRESS_IN_USE: .*PORT=0/)
+    await refused(t, { DATA_DIR: directory }, /^SHOP_DATA_DIR_IN_USE: .*DATABASE_URL/)
+  })
+
+  t.test('its log is one JSON object a line, without the query of any request', async (t) => {
+    await fetch(new URL('/nowhere?instance=secret-token', address))
+    await server.waitForLine(/"path":"\/nowhere"/)
+    const log = server.stdout.filter((line) => !READY.test(line))
+    for (const line of log) t.doesNotThrow(() => void JSON.parse(line))
+    t.notMatch(server.stdout.join('\n'), 'secret-token')
+    t.equal(log.filter((line) => line.includes('SESSION_SECRET')).length, 1)
+  })
+
+  t.test('SIGTERM ends it in good order', async (t) => {
+    t.same(await server.kill('SIGTERM'), { code: 0, signal: null })
+    t.same(server.stderr, [])
+  })
+})
+
+t.test(
+  'in production it starts with its secrets, names no instance to open, and ends by SIGINT',
+  async (t) => {
+    const { server, address } = await start(t, {
+      NODE_ENV: 'production',
+      APP_SECRET: 'the secret of the app',
+      SESSION_SECRET: 'a-secret-of-at-least-thirty-two-characters',
+    })
+    t.match(address, /^http:\/\/127\.0\.0\.1:\d+\/$/)
+    t.same(await server.kill('SIGINT'), { code: 0, signal: null })
+  },
+)
+
+t.test('a wrong configuration is one line with a code and what to do, and no password', async (t) => {
+  await refused(t, { NODE_ENV: 'production' }, /^SHOP_SESSION_SECRET_MISSING: .*openssl rand/)
+  await refused(t, { PORT: 'http' }, /^SHOP_CONFIG_INVALID: .*PORT/)
+  const nobody = 'postgres://shop:hunter2@127.0.0.1:1/shop'
+  await refused(t, { DATABASE_URL: nobody }, /^SHOP_CATALOGUE_UNAVAILABLE: (?!.*hunter2)/)
+  await refused(t, { REDIS_URL: 'https://eu1.upstash.io' }, /^STAY_REDIS_/)
+})

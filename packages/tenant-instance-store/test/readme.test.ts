@@ -1,0 +1,58 @@
+import { readdir, readFile } from 'node:fs/promises'
+import t from 'tap'
+import { defaultOptions } from '../dist/options.js'
+
+const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8')
+const readme = await read('../README.md')
+
+function section(title: string): string {
+  const start = readme.indexOf(`\n## ${title}\n`)
+  return readme.slice(start, readme.indexOf('\n## ', start + 1))
+}
+
+t.test('the quick starts are the apps that are tested, and short', async (t) => {
+  for (const name of ['with-fastify-redis', 'without-redis']) {
+    const app = await read(`../test/apps/${name}.ts`)
+    t.ok(app.trimEnd().split('\n').length <= 15, `${name} is short`)
+    t.ok(readme.includes(`\`\`\`ts\n${app}\`\`\``), `${name} stands in the README`)
+  }
+})
+
+t.test('every option is listed with its default', async (t) => {
+  const options = section('Options')
+  for (const [name, value] of Object.entries(defaultOptions)) {
+    const shown =
+      typeof value === 'function'
+        ? 'see below'
+        : typeof value === 'string'
+          ? `\`'${value}'\``
+          : `\`${value}\``
+    const row = options.split('\n').find((line) => line.startsWith(`| \`${name}\` |`))
+    t.ok(row?.includes(`| ${shown} |`), `${name}: ${shown}`)
+  }
+})
+
+t.test('every error code has its heading', async (t) => {
+  const codes = (await read('../src/errors.ts')).match(/STAY_INSTANCE_[A-Z_]+/g) ?? []
+  for (const code of new Set(codes)) t.ok(section('Errors').includes(`\n### ${code}\n`), code)
+})
+
+t.test('every promise names a test that exists', async (t) => {
+  const rows = section('Guarantees and limits').matchAll(/\| `([a-z-]+)`: (.+) \|$/gm)
+  const files = await readdir(new URL('../test/', import.meta.url))
+  let promises = 0
+  for (const [, file = '', name = ''] of rows) {
+    promises += 1
+    const path = files.find((each) => each === `${file}.test.ts` || each === `${file}.ts`)
+    if (path === undefined) {
+      t.fail(`there is no test ${file}`)
+      continue
+    }
+    // A name made of parts is looked for by its last part.
+    t.ok(
+      (await read(`../test/${path}`)).includes(name.split(/ an instance is unknown: /).at(-1) ?? name),
+      name,
+    )
+  }
+  t.ok(promises > 8, `${promises} promises`)
+})
