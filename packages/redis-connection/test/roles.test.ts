@@ -120,7 +120,9 @@ for (const [name, options] of [
         ])
       }
       t.strictSame(
-        lines('info').filter((line) => line.includes('one database')),
+        lines('info')
+          .filter((line) => line.includes('one database'))
+          .sort(),
         [
           'This server has one database: the queue role lives in it behind the prefix "queue:".',
           'This server has one database: the webhook role lives in it behind the prefix "webhook:".',
