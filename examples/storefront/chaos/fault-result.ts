@@ -10,6 +10,14 @@ export interface Latency {
   p99Ms: number
 }
 
+export interface SlowRequest {
+  sentAfterMs: number
+  milliseconds: number
+  kind: string
+  shop: number
+  outcome: Outcome
+}
+
 /** What a fault cost. Milliseconds are rounded; null stands for what was never seen. */
 export interface FaultResult {
   fault: string
@@ -25,6 +33,8 @@ export interface FaultResult {
   inDetection: Latency
   /** All others, the warm-up left out. */
   outsideDetection: Latency
+  /** The slowest of these, with when they were sent, counted from the first strike. */
+  slowestOutside: readonly SlowRequest[]
   acknowledged: Record<Durability, number>
   lost: Record<Durability, number>
   /** Of the lost, those that were acknowledged in the 60 s before the last strike, or after it. */
@@ -51,6 +61,7 @@ export interface FaultResult {
 }
 
 const detectionMs = 2_000
+const slowestShown = 20
 const repairedMs = 60_000
 /** How long a buffered write may take to reach Redis, and so the other process, after both are up. */
 const replayMs = 1_000
@@ -87,6 +98,7 @@ export function faultResult(seen: Observations): FaultResult {
     },
     inDetection: latency(detecting),
     outsideDetection: latency(calm),
+    slowestOutside: slowestOf(calm, strikes[0]?.struckAtMs ?? 0),
     acknowledged: { redis: ledger.count('redis'), buffered: ledger.count('buffered') },
     lost,
     lostOfLastMinute: readBack.lost.filter(({ atMs }) => atMs >= lastStruckAtMs - repairedMs).length,
@@ -145,6 +157,19 @@ function lastTroubleAfter({ fault, records, strikes }: Observations): number | n
   const troubles = records.filter(({ outcome, sentAtMs }) => outcome !== 'ok' && sentAtMs >= fromMs)
   if (troubles.length === 0) return null
   return Math.round(Math.max(...troubles.map(({ sentAtMs }) => sentAtMs)) - fromMs)
+}
+
+function slowestOf(records: readonly RequestRecord[], fromMs: number): SlowRequest[] {
+  return [...records]
+    .sort((a, b) => b.milliseconds - a.milliseconds)
+    .slice(0, slowestShown)
+    .map(({ sentAtMs, milliseconds, kind, shop, outcome }) => ({
+      sentAfterMs: Math.round(sentAtMs - fromMs),
+      milliseconds: Math.round(milliseconds),
+      kind,
+      shop,
+      outcome,
+    }))
 }
 
 function slowest(times: readonly (number | undefined)[]): number | null {

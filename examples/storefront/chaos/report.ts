@@ -68,6 +68,7 @@ export function faultText(result: FaultResult): string {
     ],
     ['link', `${after('not up', result.notUpAfterMs, 'was seen up throughout')}; ${recovery(result)}`],
     ['log', `${result.logLines} lines`],
+    ['load', `left up to ${result.lagMs} ms late`],
   ]
   const bars = barsOf(result).map(({ name, met, measured }) => `  ${met ? '✓' : '✗'} ${name}: ${measured}`)
   const table = rows.map(([name, value]) => `  ${name.padEnd(18)} ${value}`)

@@ -1,4 +1,4 @@
-import { type FaultProxy, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { eventually, type FaultProxy, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import { type Fault, type Stage } from './fault.js'
 
 type Moves = Pick<Stage, 'strike' | 'heal'>
@@ -76,6 +76,8 @@ function onNetwork(
         for (const proxy of struck(proxies)) await proxy.restore()
       },
       close: async () => {
+        // The processes have gone: their connections end by themselves, in order.
+        await eventually(() => proxies.every(({ connections }) => connections === 0))
         await Promise.all(proxies.map((proxy) => proxy.stop()))
         await redis.stop()
       },
