@@ -15,6 +15,8 @@ import { ReconnectPolicy } from './reconnect-policy.js'
 export interface OpenedClient {
   readonly client: RedisClient
   readonly diagnose: (cause: unknown) => Diagnosis
+  /** Gives the connection up for a reason that someone has to mend; it is tried again seldom. */
+  readonly refuse: (cause: Error) => void
   /** Called on each new connection, before anything else is sent. */
   readonly connected: () => void
 }
@@ -22,6 +24,8 @@ export interface OpenedClient {
 /** Opens the clients of placements, from configuration or from a client that the app has. */
 export interface ClientOpener<Server extends DatabaseHost> {
   open(placement: Placement<Server>): OpenedClient
+  /** A client for subscriptions. */
+  openSubscriber(placement: Placement<Server>): RedisClient
   /** A client that may wait for work in Redis; it is on `db` from the start. */
   openBlocking(placement: Placement<Server>, db: number, drainDelaySeconds: number | undefined): RedisClient
   isCluster(placement: Placement<Server>): boolean
@@ -38,22 +42,17 @@ export class ConfiguredOpener implements ClientOpener<Target['server']> {
 
   open(target: Target): OpenedClient {
     const policy = policyOf(target)
-    const diagnose = (cause: unknown): Diagnosis => policy.diagnose(cause)
-    if (this.isCluster(target)) {
-      return { client: this.#openCluster(target, policy), diagnose, connected: () => undefined }
-    }
-    const client = new Redis({
-      ...ioredisOptionsFor(target, this.#config, reconnectBy(policy)),
-      db: 0,
+    if (this.isCluster(target)) return opened(this.#openCluster(target, policy), policy)
+    const client = this.#openSingle(target, policy)
+    return opened(client, policy, () => {
+      client.options.connectTimeout = target.server.connectTimeoutMs.reconnect
     })
-    policy.attach(client)
-    return {
-      client,
-      diagnose,
-      connected: () => {
-        client.options.connectTimeout = target.server.connectTimeoutMs.reconnect
-      },
-    }
+  }
+
+  openSubscriber(target: Target): RedisClient {
+    const policy = policyOf(target)
+    if (this.isCluster(target)) return this.#openCluster(target, policy)
+    return this.#openSingle(target, policy, subscriberOptions)
   }
 
   openBlocking(target: Target, db: number, drainDelaySeconds: number | undefined): RedisClient {
@@ -73,6 +72,13 @@ export class ConfiguredOpener implements ClientOpener<Target['server']> {
     return server.heartbeatMs
   }
 
+  #openSingle(target: Target, policy: ReconnectPolicy, overrides: object = {}): Redis {
+    const options = ioredisOptionsFor(target, this.#config, reconnectBy(policy))
+    const client = new Redis({ ...options, db: 0, ...overrides })
+    policy.attach(client)
+    return client
+  }
+
   #openCluster(target: Target, policy: ReconnectPolicy): Cluster {
     const { nodes, options } = clusterOptionsFor(target, this.#config, reconnectBy(policy))
     return new Cluster(nodes, options)
@@ -88,14 +94,23 @@ export class AdoptedOpener implements ClientOpener<AdoptedServer> {
   }
 
   open({ server }: Placement<AdoptedServer>): OpenedClient {
-    const policy = new ReconnectPolicy({ tls: false, providerId: server.provider.id })
-    const client = duplicateSafely(this.#config.client, { db: 0 })
-    policy.attach(client)
-    return { client, diagnose: (cause) => policy.diagnose(cause), connected: () => undefined }
+    const policy = new ReconnectPolicy({ tls: server.tls, providerId: server.provider.id })
+    return opened(this.#duplicate(policy), policy)
+  }
+
+  openSubscriber({ server }: Placement<AdoptedServer>): RedisClient {
+    const policy = new ReconnectPolicy({ tls: server.tls, providerId: server.provider.id })
+    return this.#duplicate(policy, subscriberOptions)
   }
 
   openBlocking(_placement: Placement<AdoptedServer>, db: number): RedisClient {
     return duplicateSafely(this.#config.client, { db, enableOfflineQueue: true, maxRetriesPerRequest: null })
+  }
+
+  #duplicate(policy: ReconnectPolicy, overrides: object = {}): RedisClient {
+    const client = duplicateSafely(this.#config.client, { db: 0, ...reconnectBy(policy), ...overrides })
+    policy.attach(client)
+    return client
   }
 
   isCluster(): boolean {
@@ -104,6 +119,24 @@ export class AdoptedOpener implements ClientOpener<AdoptedServer> {
 
   heartbeatMs(): number | false {
     return this.#config.heartbeatMs
+  }
+}
+
+// A subscriber subscribes by itself when it is back; ioredis would too, with nobody to catch a failure.
+const subscriberOptions = { autoResubscribe: false }
+
+function opened(
+  client: RedisClient,
+  policy: ReconnectPolicy,
+  connected: () => void = () => undefined,
+): OpenedClient {
+  return {
+    client,
+    diagnose: (cause) => policy.diagnose(cause),
+    refuse: (cause) => {
+      policy.refuse(client, cause)
+    },
+    connected,
   }
 }
 

@@ -1,4 +1,4 @@
-import type { RedisLink } from '@stayfast/redis-kit'
+import { isRedisUnavailable, type RedisLink } from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
 
 /** How Redis is doing. */
@@ -19,38 +19,46 @@ const freshForMs = 500
 export class ConnectionCheck {
   readonly #link: RedisLink
   readonly #freshForMs: number
+  readonly #handshakeMs: () => number | undefined
   #latencyMs: number | undefined
   #measuredAtMs = -Infinity
   #measuring: Promise<void> | undefined
 
-  constructor(link: RedisLink, heartbeatMs: number | false) {
+  /** @param handshakeMs - The round trip of the connection's start, which stands in for the first measurement. */
+  constructor(link: RedisLink, heartbeatMs: number | false, handshakeMs: () => number | undefined) {
     this.#link = link
     // Where commands are billed, health is as fresh as the heartbeat.
     this.#freshForMs = link.traits.billedByCommand ? heartbeatMs || 60_000 : freshForMs
+    this.#handshakeMs = handshakeMs
   }
 
   async run(): Promise<ConnectionCheckResult> {
     if (this.#link.status === 'off') return { status: 'disabled', connected: false, latencyMs: null }
     if (this.#link.status === 'up' && performance.now() - this.#measuredAtMs > this.#freshForMs) {
       this.#measuring ??= this.#measure()
-      await (this.#latencyMs === undefined ? this.#measuring : this.#atMost(this.#measuring))
+      await this.#atMost(this.#measuring)
     }
     if (this.#link.status !== 'up') return { status: 'unhealthy', connected: false, latencyMs: null }
-    return { status: 'healthy', connected: true, latencyMs: this.#latencyMs ?? null }
+    const latencyMs = this.#latencyMs ?? this.#handshakeMs()
+    return {
+      status: 'healthy',
+      connected: true,
+      latencyMs: latencyMs === undefined ? null : Math.ceil(latencyMs),
+    }
   }
 
   async #measure(): Promise<void> {
     const startedMs = performance.now()
-    try {
-      await this.#link.run((client) => client.call('TIME'))
-      this.#measuredAtMs = performance.now()
-      this.#latencyMs = Math.ceil(this.#measuredAtMs - startedMs)
-    } catch {
-      // The link's state tells it.
-      this.#latencyMs = undefined
-    } finally {
-      this.#measuring = undefined
-    }
+    const answered = await this.#link
+      .run((client) => client.call('TIME'))
+      .then(
+        () => true,
+        // A refusal is an answer too; the link's state tells of the rest.
+        (error: unknown) => !isRedisUnavailable(error),
+      )
+    this.#measuredAtMs = performance.now()
+    if (answered) this.#latencyMs = this.#measuredAtMs - startedMs
+    this.#measuring = undefined
   }
 
   #atMost(measuring: Promise<void>): Promise<void> {

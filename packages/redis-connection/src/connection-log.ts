@@ -55,9 +55,10 @@ export class ConnectionLog implements RoleLinksEvents {
     if (isRedisUnavailable(cause) && cause.cause === undefined) {
       return 'it did not answer in time: frozen, overloaded, or cut off by the network.'
     }
-    const [first] = this.#opened
-    if (first === undefined) return 'it cannot be reached.'
-    const { summary, hint } = first.diagnose(cause)
+    const opened = this.#opened.find(({ link: { state } }) => 'cause' in state && state.cause === cause)
+    const { diagnose } = opened ?? this.#opened[0] ?? {}
+    if (diagnose === undefined) return 'it cannot be reached.'
+    const { summary, hint } = diagnose(cause)
     return `${summary} ${hint}`
   }
 

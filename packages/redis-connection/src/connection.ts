@@ -2,7 +2,7 @@ import { OffLink, type LinkStatus, type RedisClient, type RedisLink } from '@sta
 import type { Cluster, Redis } from 'ioredis'
 import { ConnectionCheck, type ConnectionCheckResult } from './connection-check.js'
 import { redisConnectionError } from './errors.js'
-import type { Role } from './options.js'
+import { checkRole, type Role } from './options.js'
 import type { RoleLinks, RoleServer } from './role-links.js'
 import type { ServerFacts } from './server-facts.js'
 
@@ -27,10 +27,14 @@ export interface RedisConnection {
    * The link of a role; the connection is opened when it is first asked for.
    *
    * @param role - `'default'`, `'cache'`, `'queue'` or `'webhook'`.
+   * @throws STAY_REDIS_CONFIG_OUT_OF_RANGE when there is no such role.
    */
   link(role?: Role): RedisLink
 
-  /** How Redis is doing, within 50 ms once it has been measured, from a measurement at most 0.5 s old. */
+  /**
+   * How Redis is doing, within 50 ms, whatever Redis does; measured at most twice a second however often it
+   * is asked, and where commands are billed once a heartbeat.
+   */
   check(): Promise<ConnectionCheckResult>
 
   /**
@@ -52,6 +56,7 @@ export class NoConnection implements RedisConnection {
   readonly #links = new Map<Role, RedisLink>()
 
   link(role: Role = 'default'): RedisLink {
+    checkRole(role)
     const link = this.#links.get(role) ?? new OffLink(role)
     this.#links.set(role, link)
     return link
@@ -90,7 +95,11 @@ export class OpenedConnection<Server extends RoleServer> implements RedisConnect
     this.client = client
     this.provider = { id: server.provider.id, name: server.provider.name }
     this.#links = links
-    this.#check = new ConnectionCheck(links.link('default'), heartbeatMs)
+    this.#check = new ConnectionCheck(
+      links.link('default'),
+      heartbeatMs,
+      () => links.opened('default').roundTripMs,
+    )
   }
 
   get status(): LinkStatus {
@@ -102,6 +111,7 @@ export class OpenedConnection<Server extends RoleServer> implements RedisConnect
   }
 
   link(role: Role = 'default'): RedisLink {
+    checkRole(role)
     return this.#links.link(role)
   }
 

@@ -42,11 +42,12 @@ export async function selectDatabase(
 ): Promise<DatabaseSelection> {
   if (wish.db === 0) return { kind: 'database' }
   if (known.kind === 'prefix') return known
+  // Told beforehand: a connection that is lost while it waits for the answer comes back with the database
+  // that it had asked for, and ioredis then selects that by itself, with nobody to catch a refusal.
+  setClientOption(client, 'db', wish.db)
   const refusal = await trySelect(client, wish.db)
-  if (refusal === undefined) {
-    setClientOption(client, 'db', wish.db)
-    return { kind: 'database' }
-  }
+  if (refusal === undefined) return { kind: 'database' }
+  setClientOption(client, 'db', 0)
   if (wish.explicit || known.kind === 'database') {
     throw redisConfigError('STAY_REDIS_CONFIG_ONE_DATABASE', {
       what: `The server refuses database ${wish.db}, which the ${wish.role} role was given.`,

@@ -78,7 +78,10 @@ export type RedisConnectionErrorCode =
 /** Makes the error of a call that needs a Redis that is not there. */
 export function redisConnectionError(
   code: RedisConnectionErrorCode,
-  { what, why, remedy }: Omit<RedisConfigErrorFacts, 'cause'>,
+  { what, why, remedy, cause }: RedisConfigErrorFacts,
 ): FastifyError {
-  return Object.assign(createError(code, '%s %s %s', 503)(what, why, remedy), { remedy })
+  const Constructor = createError<RedisConnectionErrorCode, Sentences>(code, '%s %s %s', 503)
+  const error =
+    cause === undefined ? new Constructor(what, why, remedy) : new Constructor(what, why, remedy, { cause })
+  return Object.assign(error, { remedy })
 }

@@ -180,6 +180,17 @@ const check = shape<RedisConnectionOptions>({
   ioredis: checkIoredisExtras,
 })
 
+const isRole = oneOf(roles)
+
+/**
+ * Roles also come from JavaScript, where no compiler has looked at them.
+ *
+ * @throws STAY_REDIS_CONFIG_OUT_OF_RANGE when there is no such role
+ */
+export function checkRole(role: Role): void {
+  isRole(role, 'role')
+}
+
 /**
  * Checks the options and fills in the defaults.
  *

@@ -1,4 +1,4 @@
-import type { LinkState } from '@stayfast/redis-kit'
+import type { LinkState, RedisLink } from '@stayfast/redis-kit'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Cluster, Redis } from 'ioredis'
@@ -11,9 +11,9 @@ import {
 } from './configuration/connection-config.js'
 import { ConnectionLog } from './connection-log.js'
 import { NoConnection, OpenedConnection, type RedisConnection } from './connection.js'
-import { redisConnectionError } from './errors.js'
+import { redisConfigError, redisConnectionError } from './errors.js'
 import { handOver } from './hand-over.js'
-import { roles, type RedisConnectionOptions } from './options.js'
+import { defaultOptions, roles, type RedisConnectionOptions } from './options.js'
 import { RoleLinks, type RoleServer } from './role-links.js'
 import type { Placements } from './configuration/role-placement.js'
 
@@ -23,8 +23,8 @@ declare module 'fastify' {
   }
 }
 
-/** With `bootMode: 'require'` the start waits this long before it fails. */
-const requiredWithinMs = 10_000
+/** With `bootMode: 'require'` the start waits this long before it fails, where Fastify sets no limit. */
+const requiredWithinMs = 30_000
 
 /**
  * Finds, opens, watches and closes Redis. The app starts and serves without it, whether none is
@@ -68,6 +68,7 @@ async function start<Server extends RoleServer>(
   placements: Placements<Server>,
   opener: ClientOpener<Server>,
 ): Promise<void> {
+  const handsOver = config.kind !== 'adopted' && decidesToHandOver(app, config.decorateAs)
   const log = new ConnectionLog(app.log, ({ role }) =>
     roles.filter((other) => placements[other].server.key === placements[role].server.key),
   )
@@ -81,25 +82,57 @@ async function start<Server extends RoleServer>(
     links,
     opener.heartbeatMs(placements.default),
   )
-  app.decorate(config.decorateAs, connection)
-  app.addHook('onClose', async () => {
+  const close = async (): Promise<void> => {
     log.stop()
     await connection.close()
-  })
-  if (config.kind !== 'adopted') await handOver(app, client)
-
-  const link = connection.link('default')
-  if (config.bootMode === 'require') {
-    const mends = (state: LinkState): boolean => 'cause' in state && diagnose(state.cause).retry === 'slow'
-    if (!(await bootWait(link, requiredWithinMs, mends))) {
-      throw redisConnectionError('STAY_REDIS_REQUIRED', {
-        what: 'Redis cannot be reached.',
-        why: 'cause' in link.state ? log.describe(link.state.cause) : 'It did not answer.',
-        remedy: "Start Redis, or use bootMode: 'serve' to start without it.",
-      })
-    }
-  } else {
-    await bootWait(link, config.bootWaitMs, ({ status }) => status === 'down')
   }
-  log.started(link, connection.provider.id)
+  try {
+    app.decorate(config.decorateAs, connection)
+    app.addHook('onClose', close)
+    if (handsOver) await handOver(app, client)
+    const link = connection.link('default')
+    if (config.bootMode === 'require') {
+      await requireUp(link, withinMs(app), log, ({ cause }) => diagnose(cause).retry === 'slow')
+    } else {
+      await bootWait(link, config.bootWaitMs, ({ status }) => status === 'down')
+    }
+    log.started(link, connection.provider.name)
+  } catch (error) {
+    // An app that failed to start is not always closed, and must not be kept running by our sockets.
+    await close()
+    throw error
+  }
+}
+
+/** A second connection of an app has its own name, and leaves `app.redis` to the first. */
+function decidesToHandOver(app: FastifyInstance, decorateAs: string): boolean {
+  if (!app.hasDecorator('redis')) return true
+  if (decorateAs !== defaultOptions.decorateAs) return false
+  throw redisConfigError('STAY_REDIS_CONFIG_CONFLICT', {
+    what: 'There is an app.redis already.',
+    why: 'Without the option client, the plugin opens a client of its own and decorates it so.',
+    remedy: 'Pass the one that is there, { client: app.redis }, or let this plugin alone make it.',
+  })
+}
+
+/** Before Fastify itself ends the wait with an error that says less. */
+function withinMs(app: FastifyInstance): number {
+  const { pluginTimeout } = app.initialConfig
+  return pluginTimeout ? Math.max(pluginTimeout - 1000, pluginTimeout / 2) : requiredWithinMs
+}
+
+async function requireUp(
+  link: RedisLink,
+  waitMs: number,
+  log: ConnectionLog,
+  isHopeless: (state: LinkState & { readonly cause: Error }) => boolean,
+): Promise<void> {
+  if (await bootWait(link, waitMs, (state) => 'cause' in state && isHopeless(state))) return
+  const { state } = link
+  throw redisConnectionError('STAY_REDIS_REQUIRED', {
+    what: 'Redis cannot be reached.',
+    why: 'cause' in state ? log.describe(state.cause) : 'It did not answer.',
+    remedy: "Start Redis, or use bootMode: 'serve' to start without it.",
+    cause: 'cause' in state ? state.cause : undefined,
+  })
 }

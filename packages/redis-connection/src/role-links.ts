@@ -1,4 +1,5 @@
 import { ClientLink, SharedLink, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
+import { performance } from 'node:perf_hooks'
 import type { ClientOpener } from './client-opener.js'
 import { selectDatabase, type DatabaseSelection } from './database-selection.js'
 import type { Diagnosis } from './diagnosis/diagnosis.js'
@@ -20,6 +21,8 @@ export interface OpenedLink {
   readonly role: Role
   /** Undefined until the server has been asked. */
   readonly facts: ServerFacts | undefined
+  /** How long the server took to tell its facts; undefined until it has. */
+  readonly roundTripMs: number | undefined
   readonly diagnose: (cause: unknown) => Diagnosis
 }
 
@@ -43,6 +46,7 @@ export class RoleLinks<Server extends RoleServer> {
   readonly #opened = new Map<string, RoleConnection<Server>>()
   readonly #links = new Map<Role, RedisLink>()
   readonly #blocking = new Set<RedisClient>()
+  #closed = false
 
   constructor(
     placements: Placements<Server>,
@@ -65,8 +69,14 @@ export class RoleLinks<Server extends RoleServer> {
     const existing = this.#links.get(role)
     if (existing !== undefined) return existing
     const { link } = this.#connection(role)
-    const { keyPrefix } = this.#placements[role]
-    const own = link.name === role ? link : new SharedLink(role, link, () => keyPrefix)
+    const placement = this.#placements[role]
+    const own =
+      link.name === role
+        ? link
+        : new SharedLink(role, link, {
+            keyPrefix: () => placement.keyPrefix,
+            channelPrefix: channelPrefixOf(placement),
+          })
     this.#links.set(role, own)
     return own
   }
@@ -93,6 +103,7 @@ export class RoleLinks<Server extends RoleServer> {
   }
 
   async close(): Promise<void> {
+    this.#closed = true
     for (const client of this.#blocking) client.disconnect()
     await Promise.all([...this.#opened.values()].map(({ link }) => link.close()))
   }
@@ -103,9 +114,15 @@ export class RoleLinks<Server extends RoleServer> {
     if (known !== undefined) return known
     const connection = new RoleConnection(placement, this.#opener, this.#deadlineMs, this.#events)
     this.#opened.set(placement.identity, connection)
-    this.#events.opened(connection)
+    if (this.#closed) void connection.link.close()
+    else this.#events.opened(connection)
     return connection
   }
+}
+
+/** Channels are common to all databases of a server, so the database is part of the name. */
+function channelPrefixOf({ keyPrefix, db }: Pick<Placement<DatabaseHost>, 'keyPrefix' | 'db'>): string {
+  return `${keyPrefix}db${db}:`
 }
 
 /** One client with its link, from opening over the choice of the database to the server's facts. */
@@ -114,6 +131,7 @@ class RoleConnection<Server extends RoleServer> implements OpenedLink {
   readonly client: RedisClient
   readonly role: Role
   facts: ServerFacts | undefined
+  roundTripMs: number | undefined
   readonly diagnose: (cause: unknown) => Diagnosis
   readonly #placement: Placement<Server>
   readonly #events: RoleLinksEvents
@@ -125,10 +143,10 @@ class RoleConnection<Server extends RoleServer> implements OpenedLink {
     deadlineMs: number,
     events: RoleLinksEvents,
   ) {
-    const { role, db, keyPrefix } = placement
+    const { role, keyPrefix } = placement
     const { provider } = placement.server
     const cluster = opener.isCluster(placement)
-    const { client, diagnose, connected } = opener.open(placement)
+    const { client, diagnose, refuse, connected } = opener.open(placement)
     this.#placement = placement
     this.#events = events
     this.role = role
@@ -142,12 +160,18 @@ class RoleConnection<Server extends RoleServer> implements OpenedLink {
       heartbeatMs: opener.heartbeatMs(placement),
       traits: { cluster, billedByCommand: provider.billedByCommand, provider: provider.id },
       keyPrefix: () => (this.#selection.kind === 'prefix' ? `${keyPrefix}${role}:` : keyPrefix),
-      channelPrefix: `${keyPrefix}db${db}:`,
-      openSubscriber: () => opener.open(placement).client,
+      channelPrefix: channelPrefixOf(placement),
+      openSubscriber: () => opener.openSubscriber(placement),
       prepare: async () => {
         connected()
-        if (!cluster) await this.#select()
-        await this.#learn()
+        try {
+          if (!cluster) await this.#select()
+          await this.#learn()
+        } catch (error) {
+          // What the app sent through a connection that was refused would land in a wrong place, or nowhere.
+          if (error instanceof Error && diagnose(error).retry === 'slow') refuse(error)
+          throw error
+        }
       },
     })
   }
@@ -166,9 +190,17 @@ class RoleConnection<Server extends RoleServer> implements OpenedLink {
     }
   }
 
+  /** Asked on each connection: behind the same address there may be another server after a failover. */
   async #learn(): Promise<void> {
-    if (this.facts !== undefined) return
-    this.facts = await readServerFacts(this.client)
-    if (this.facts !== undefined) this.#events.factsKnown(this, this.facts)
+    const startedMs = performance.now()
+    const known = this.facts
+    const facts = await readServerFacts(this.client)
+    this.roundTripMs = performance.now() - startedMs
+    if (facts === undefined) return
+    if (facts.loading) throw new Error('LOADING Redis is loading the dataset in memory')
+    this.facts = facts
+    if (known?.evictionPolicy !== facts.evictionPolicy || known?.mode !== facts.mode) {
+      this.#events.factsKnown(this, facts)
+    }
   }
 }

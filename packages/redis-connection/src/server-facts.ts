@@ -9,6 +9,8 @@ export interface ServerFacts {
   readonly evictionPolicy: string | undefined
   /** 0 means no limit; undefined where the server does not tell. */
   readonly maxMemoryBytes: number | undefined
+  /** It is still reading its data from disk and refuses commands. */
+  readonly loading: boolean
 }
 
 const engines = [
@@ -35,6 +37,7 @@ export function parseServerFacts(info: string): ServerFacts {
     mode: mode === 'standalone' || mode === 'sentinel' || mode === 'cluster' ? mode : 'unknown',
     evictionPolicy: fields.get('maxmemory_policy'),
     maxMemoryBytes: Number.isFinite(maxMemory) ? maxMemory : undefined,
+    loading: fields.get('loading') === '1',
   }
 }
 
@@ -43,8 +46,8 @@ export async function readServerFacts(client: RedisClient): Promise<ServerFacts 
   try {
     return parseServerFacts(await client.info())
   } catch (error) {
-    // INFO may be forbidden to this user; a connection that was lost shows by itself.
-    if (error instanceof Error && error.name === 'ReplyError') return undefined
+    // INFO may be forbidden to this user, or unknown to a proxy.
+    if (error instanceof Error && /^(NOPERM|ERR unknown command)/i.test(error.message)) return undefined
     throw error
   }
 }

@@ -27,6 +27,7 @@ t.test('an ordinary client sends at most once, queues nothing and leaves deadlin
     username: 'joe',
     password: 'p@ss',
     family: 0,
+    enableReadyCheck: false,
     lazyConnect: true,
     enableOfflineQueue: false,
     maxRetriesPerRequest: 0,

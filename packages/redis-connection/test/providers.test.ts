@@ -48,7 +48,7 @@ t.test('every provider is known by its host, and by settings of its own', (t) =>
     ['abc.dragonflydb.cloud', { id: 'dragonfly-cloud' }],
     ['ec2-1-2-3-4.compute-1.amazonaws.com', { id: 'heroku', verify: false }, heroku],
     ['ec2-1-2-3-4.eu-west-1.compute.amazonaws.com', { id: 'heroku', verify: false }, heroku],
-    ['localhost', { id: 'local', heartbeatMs: 1000 }],
+    ['localhost', { id: 'local', heartbeatMs: 800 }],
     ['127.1.2.3', { id: 'local' }],
     ['::1', { id: 'local' }],
     ['redis.example.com', { id: 'unknown', verify: true, family: 0, databases: 'unknown' }],

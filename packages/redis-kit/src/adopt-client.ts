@@ -85,7 +85,8 @@ export function adoptClient(client: RedisClient, options: AdoptOptions): RedisLi
   const given = isDuplicable(client) ? client.options : undefined
   const keyPrefix = given?.keyPrefix ?? ''
   const channelPrefix = `${keyPrefix}db${given?.db ?? 0}:`
-  const openSubscriber = (): RedisClient => duplicateSafely(client)
+  // The subscriber subscribes by itself when it is back; ioredis would too, with nobody to catch a failure.
+  const openSubscriber = (): RedisClient => duplicateSafely(client, { autoResubscribe: false })
   const traits = { cluster: client.isCluster === true }
   if (options.share === true) {
     if (keyPrefix !== '') {

@@ -44,6 +44,8 @@ interface Message {
   readonly from: string
   readonly topic: string
   readonly payload: string
+  /** Nobody waits for a confirmation. */
+  readonly quiet?: boolean
 }
 
 /** Beats per lease: two may be lost before memory is distrusted. */
@@ -188,6 +190,12 @@ export class Bus {
     }
   }
 
+  /** A message that a script may publish with its write, and that nobody confirms. */
+  announcement(topic: string, payload: string): { readonly channel: string; readonly message: string } {
+    const message: Message = { id: '', from: this.id, topic, payload, quiet: true }
+    return { channel: this.#channels.key('bus', 'all'), message: JSON.stringify(message) }
+  }
+
   /** Waits until an envelope that a script has published is delivered. */
   async delivery(envelope: Envelope, reply: BusReply): Promise<Delivery> {
     if (!this.#confirm || this.#closed || this.#confirmations.size >= waitingAtMost)
@@ -284,7 +292,8 @@ export class Bus {
     const message = parseMessage(text)
     if (message === undefined) return
     for (const handler of this.#handlers.get(message.topic) ?? []) handler.onMessage(message.payload)
-    if (message.from !== this.id && this.#confirm) this.#confirmTo(message.from, message.id)
+    if (message.from !== this.id && message.quiet !== true && this.#confirm)
+      this.#confirmTo(message.from, message.id)
   }
 
   #onInbox(text: string): void {

@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import { classify } from './classify.js'
-import type { RedisClient } from './client.js'
+import { isClusterClient, type RedisClient } from './client.js'
 import { startDeadline } from './deadline.js'
 import { isRedisRefused, isRedisUnavailable, RedisUnavailableError } from './errors.js'
 import type { LinkState, LinkStatus, StateListener } from './link-state.js'
@@ -12,8 +12,10 @@ import type {
   Subscription,
   SubscriptionHandler,
 } from './link.js'
+import { PrimaryWatch } from './primary-watch.js'
 import { redactError } from './redacted-error.js'
 import { RedisClock } from './redis-clock.js'
+import { signOfLife } from './sign-of-life.js'
 import { Subscriber } from './subscriber.js'
 
 /** How a {@link ClientLink} watches its client. Times in milliseconds. */
@@ -47,6 +49,8 @@ const plainTraits: LinkTraits = { cluster: false, billedByCommand: false, provid
 
 /** After a READONLY answer the connection is renewed at most this often: the old primary may stay a replica for good. */
 const readOnlyResetEveryMs = 10_000
+/** `prepare` may take this many deadlines. */
+const prepareDeadlines = 3
 /** A connection that was refused by `prepare` is tried again after this long. */
 const admitAgainMs = 500
 
@@ -60,8 +64,12 @@ export class ClientLink implements RedisLink {
   readonly #client: RedisClient
   readonly #deadlineMs: number
   readonly #listeners = new Set<StateListener>()
+  readonly #renewalListeners = new Set<() => void>()
+  readonly #primaries: PrimaryWatch | undefined
   #state: LinkState = { status: 'connecting', sinceMs: performance.now() }
   readonly #counters = { answered: 0, refused: 0, missed: 0, connected: 0 }
+  /** The link was up before and has been down since. */
+  #wasLost = false
   #lastAnswerMs = performance.now()
   /** Counts connections, so that what one of them was asked cannot speak for the next. */
   #connection = 0
@@ -80,6 +88,15 @@ export class ClientLink implements RedisLink {
     this.#options = options
     this.#client = options.client
     this.#deadlineMs = options.deadlineMs ?? defaults.deadlineMs
+    this.#primaries = isClusterClient(options.client)
+      ? new PrimaryWatch({
+          client: options.client,
+          deadlineMs: this.#deadlineMs,
+          onRenewed: () => {
+            this.#renewed()
+          },
+        })
+      : undefined
     this.#client.on('connect', this.#onConnect)
     this.#client.on('ready', this.#onReady)
     this.#client.on('error', this.#onError)
@@ -126,6 +143,11 @@ export class ClientLink implements RedisLink {
     return () => this.#listeners.delete(listener)
   }
 
+  onRenewed(listener: () => void): () => void {
+    this.#renewalListeners.add(listener)
+    return () => this.#renewalListeners.delete(listener)
+  }
+
   async close(): Promise<void> {
     if (this.#state.status === 'closed') return
     const wasUp = this.#state.status === 'up'
@@ -137,7 +159,9 @@ export class ClientLink implements RedisLink {
     this.#cancelHandshake()
     clearTimeout(this.#heartbeat)
     clearTimeout(this.#admitAgain)
+    this.#primaries?.stop()
     this.#listeners.clear()
+    this.#renewalListeners.clear()
     const subscriber = this.#subscriber
     this.#subscriber = undefined
     subscriber?.close()
@@ -240,26 +264,30 @@ export class ClientLink implements RedisLink {
     clearTimeout(this.#heartbeat)
     clearTimeout(this.#admitAgain)
     this.#connection += 1
-    this.#goDown(this.#lastError ?? new Error('the connection was closed'))
+    const cause = this.#lastError
     this.#lastError = undefined
+    if (cause !== undefined) this.#goDown(cause)
+    // That a connection was closed explains nothing that is not known yet.
+    else if (this.#state.status !== 'down') this.#goDown(new Error('the connection was closed'))
   }
 
   /** While the link stays down, a new cause is told as a change of its own: `down` after `down`. */
   #goDown(cause: Error): void {
     const state = this.#state
+    this.#wasLost = this.#counters.connected > 0
+    this.#primaries?.stop()
     if (state.status !== 'down') this.#become({ status: 'down', sinceMs: performance.now(), cause })
-    else if (state.cause.message !== cause.message && this.#lastError !== undefined) {
-      this.#become({ ...state, cause })
-    }
+    else if (state.cause.message !== cause.message) this.#become({ ...state, cause })
   }
 
   /** Lets a new connection in once it is prepared and answers. */
   async #admit(connection: number): Promise<void> {
     try {
-      await this.#settle(async (client) => {
-        await this.#options.prepare?.(client)
-        await this.#ask()
-      }, this.#deadlineMs)
+      const { prepare } = this.#options
+      // Several round trips: where each takes most of a deadline, one for all would never be met.
+      if (prepare !== undefined) await this.#settle(prepare, prepareDeadlines * this.#deadlineMs)
+      if (connection !== this.#connection) return
+      await this.#settle(() => this.#ask(), this.#deadlineMs)
     } catch (error) {
       if (connection !== this.#connection) return
       this.#goDown(error instanceof Error ? error : new Error(String(error)))
@@ -282,6 +310,13 @@ export class ClientLink implements RedisLink {
     this.#counters.connected += 1
     this.#become({ status: 'up', sinceMs: performance.now() })
     this.#scheduleHeartbeat()
+    this.#primaries?.start()
+    if (this.#wasLost) this.#renewed()
+  }
+
+  #renewed(): void {
+    this.#wasLost = false
+    for (const listener of this.#renewalListeners) listener()
   }
 
   #suspect(cause: Error): void {
@@ -330,19 +365,13 @@ export class ClientLink implements RedisLink {
 
   /**
    * Asks for a sign of life by TIME, which sets the clock as well. One at a time: on a client that
-   * queues while it is disconnected, one more with each probe would grow without bound. A server
-   * that answers that it is not allowed is alive.
+   * queues while it is disconnected, one more with each probe would grow without bound.
    */
   #ask(): Promise<unknown> {
     const sentMs = performance.now()
-    this.#pendingAsk ??= this.#client
-      .call('TIME')
+    this.#pendingAsk ??= signOfLife(this.#client)
       .then((reply) => {
         this.clock.observe(reply, sentMs)
-      })
-      .catch((error: unknown) => {
-        if (error instanceof Error && error.message.startsWith('NOPERM')) return
-        throw error
       })
       .finally(() => {
         this.#pendingAsk = undefined

@@ -40,3 +40,30 @@ export interface RedisClient {
   off(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'message', listener: (channel: string, message: string) => void): unknown
 }
+
+/** A node's connection inside a {@link ClusterClient}. */
+export interface ClusterNodeClient extends RedisClient {
+  readonly options: { readonly host?: string | undefined; readonly port?: number | undefined }
+}
+
+/** What a `Cluster` has beside that. */
+export interface ClusterClient extends RedisClient {
+  /** The nodes that serve slots, as of the last CLUSTER SLOTS. */
+  nodes(role: 'master'): ClusterNodeClient[]
+  /** Asks for CLUSTER SLOTS now; the callback is always called. */
+  refreshSlotsCache(callback: (error?: Error | null) => void): void
+
+  on(event: '-node', listener: (node: ClusterNodeClient) => void): unknown
+  on(event: 'connect' | 'ready' | 'close' | 'end' | 'refresh', listener: () => void): unknown
+  on(event: 'error', listener: (error: Error) => void): unknown
+  on(event: 'message', listener: (channel: string, message: string) => void): unknown
+  off(event: '-node', listener: (node: ClusterNodeClient) => void): unknown
+  off(event: 'connect' | 'ready' | 'close' | 'end' | 'refresh', listener: () => void): unknown
+  off(event: 'error', listener: (error: Error) => void): unknown
+  off(event: 'message', listener: (channel: string, message: string) => void): unknown
+}
+
+/** Recognises a Cluster by what it can do, whichever library it comes from. */
+export function isClusterClient(client: RedisClient): client is ClusterClient {
+  return client.isCluster === true && 'nodes' in client && 'refreshSlotsCache' in client
+}

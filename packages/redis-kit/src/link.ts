@@ -86,6 +86,14 @@ export interface RedisLink {
   /** Calls the listener after each change of state, until the returned function is called. */
   onChange(listener: StateListener): () => void
 
+  /**
+   * Calls the listener, until the returned function is called, whenever the server behind the link may
+   * be another one or may have lost data: the link is up again after it was `down` (not merely
+   * `suspect`), or a shard of a Cluster has a new primary or a new connection to its primary. At that
+   * moment the link is `up` and every primary that it knows has answered.
+   */
+  onRenewed(listener: () => void): () => void
+
   /** Ends the link. What is still running is settled; later calls are refused. Resolves quickly in every state. */
   close(): Promise<void>
 }

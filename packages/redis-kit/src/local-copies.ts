@@ -139,6 +139,21 @@ export class LocalCopies<Value> {
     return delivered
   }
 
+  /**
+   * What a script publishes with its write instead of a {@link LocalCopies.tell} of its own: no further
+   * command, and nobody waits. Other processes hear of it a moment later, or their lease runs out.
+   */
+  announcement(key: string): {
+    readonly channel: string
+    readonly changed: string
+    readonly removed: string
+  } {
+    if (this.#bus === undefined) return { channel: '', changed: '', removed: '' }
+    const { channel, message: changed } = this.#bus.announcement(this.#topic, `+${key}`)
+    const { message: removed } = this.#bus.announcement(this.#topic, `-${key}`)
+    return { channel, changed, removed }
+  }
+
   close(): void {
     this.#subscription?.close()
     this.#entries.clear()

@@ -35,6 +35,10 @@ export class OffLink implements RedisLink {
     return () => undefined
   }
 
+  onRenewed(): () => void {
+    return () => undefined
+  }
+
   close(): Promise<void> {
     return Promise.resolve()
   }

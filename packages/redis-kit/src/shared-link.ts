@@ -18,11 +18,21 @@ export class SharedLink implements RedisLink {
   readonly name: string
   readonly #link: RedisLink
   readonly #keyPrefix: () => string
+  readonly channelPrefix: string
 
-  constructor(name: string, link: RedisLink, keyPrefix: () => string) {
+  /**
+   * @param prefixes - The same in every process, whichever role happened to open the connection there:
+   *   a channel that is called otherwise elsewhere hears nothing.
+   */
+  constructor(
+    name: string,
+    link: RedisLink,
+    prefixes: { readonly keyPrefix: () => string; readonly channelPrefix: string },
+  ) {
     this.name = name
     this.#link = link
-    this.#keyPrefix = keyPrefix
+    this.#keyPrefix = prefixes.keyPrefix
+    this.channelPrefix = prefixes.channelPrefix
   }
 
   get state(): LinkState {
@@ -49,10 +59,6 @@ export class SharedLink implements RedisLink {
     return this.#keyPrefix()
   }
 
-  get channelPrefix(): string {
-    return `${this.#link.channelPrefix}${this.name}:`
-  }
-
   run<T>(work: (client: RedisClient) => Promise<T>, options?: RunOptions): Promise<T> {
     return this.#link.run(work, options)
   }
@@ -63,6 +69,10 @@ export class SharedLink implements RedisLink {
 
   onChange(listener: StateListener): () => void {
     return this.#link.onChange(listener)
+  }
+
+  onRenewed(listener: () => void): () => void {
+    return this.#link.onRenewed(listener)
   }
 
   close(): Promise<void> {

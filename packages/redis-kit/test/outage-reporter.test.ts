@@ -36,6 +36,10 @@ class ManualLink implements RedisLink {
     return () => this.#listeners.delete(listener)
   }
 
+  onRenewed(): () => void {
+    return () => undefined
+  }
+
   close(): Promise<void> {
     return Promise.resolve()
   }

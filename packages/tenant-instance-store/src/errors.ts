@@ -66,6 +66,16 @@ export const InstanceCorruptError: FastifyErrorConstructor<{ code: string }, Tex
   500,
 )
 
+/** A value cannot be decrypted. */
+export const InstanceDecryptError: FastifyErrorConstructor<{ code: string }, Text> = createError<
+  string,
+  Text
+>(
+  'STAY_INSTANCE_UNDECIPHERABLE',
+  'The instance cannot be read: %s. Put the key that it was encrypted with behind the first one of encryptionKeys.',
+  500,
+)
+
 /** The memory store is full; what it holds is kept. */
 export const StoreFullError: FastifyErrorConstructor<{ code: string }, [number]> = createError<
   string,
@@ -99,6 +109,15 @@ function away(error: FastifyError, retryAfterSeconds: number): AwayError {
     canRetry: true as const,
     headers: { 'retry-after': String(retryAfterSeconds) },
   })
+}
+
+/** Whether the error says that Redis is away, so that another way may be taken. */
+export function isAwayError(error: unknown): error is AwayError {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    (error.code === 'STAY_INSTANCE_UNKNOWN' || error.code === 'STAY_INSTANCE_NOT_WRITTEN')
+  )
 }
 
 /** Redis could not be asked: whether there is such an instance is unknown. Code `STAY_INSTANCE_UNKNOWN`. */

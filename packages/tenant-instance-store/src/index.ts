@@ -1,6 +1,14 @@
 export { tenantInstanceStore, tenantInstanceStore as default } from './plugin.js'
-export type { TenantInstanceStoreOptions } from './options.js'
-export type { InstancePage, ListOptions, Saved, TenantInstances, Updated } from './tenant-instances.js'
+export type { EncryptionKey } from './field-cipher.js'
+export type { InstanceSource, TenantInstanceStoreOptions } from './options.js'
+export type {
+  InstancePage,
+  ListOptions,
+  Saved,
+  SaveOptions,
+  TenantInstances,
+  Updated,
+} from './tenant-instances.js'
 export type {
   InstanceChange,
   InstanceFields,

@@ -2,13 +2,14 @@ import { resolveLink, type RedisLink, type ResolvedLink } from '@stayfast/redis-
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { StoreNotReadyError } from './errors.js'
+import { FieldCipher } from './field-cipher.js'
 import { checkOptions, type CheckedOptions, type TenantInstanceStoreOptions } from './options.js'
 import { createRequire } from './require-instance.js'
 import { StoredInstances } from './stored-instances.js'
 import type { InstanceStore } from './stores/instance-store.js'
 import { MemoryInstanceStore } from './stores/memory-instance-store.js'
-import { RedisInstanceStore } from './stores/redis-instance-store.js'
-import type { TenantInstance } from './tenant-instance.js'
+import { OutageInstanceStore } from './stores/outage-instance-store.js'
+import { encodeFields, type TenantInstance } from './tenant-instance.js'
 import type { TenantInstances } from './tenant-instances.js'
 
 declare module 'fastify' {
@@ -27,12 +28,18 @@ const bootWaitMs = 500
 function register(app: FastifyInstance, given: TenantInstanceStoreOptions): void {
   const options = checkOptions(given)
   let store: InstanceStore | undefined
+  let outageStore: OutageInstanceStore | undefined
   let resolved: ResolvedLink | undefined
 
-  const instances = new StoredInstances(() => {
-    if (store === undefined) throw new StoreNotReadyError(options.decorateAs)
-    return store
-  }, options.isInstanceId)
+  const cipher = new FieldCipher(options.encryptionKeys)
+  const instances = new StoredInstances(
+    () => {
+      if (store === undefined) throw new StoreNotReadyError(options.decorateAs)
+      return store
+    },
+    options.isInstanceId,
+    cipher,
+  )
   app.decorate<TenantInstances>(
     options.decorateAs,
     Object.assign(instances, { require: createRequire(instances, options) }),
@@ -45,18 +52,48 @@ function register(app: FastifyInstance, given: TenantInstanceStoreOptions): void
   // Not before: what is registered after this plugin counts as well.
   app.addHook('onReady', async () => {
     resolved = resolveLink(app, options.redis, { role: 'default', share: options.share })
-    store = openStore(resolved, options)
+    outageStore = resolved === undefined ? undefined : openStore(app, resolved.link, options, cipher)
+    store = outageStore ?? new MemoryInstanceStore({ ...options, maxInstances: options.maxInstancesInMemory })
     if (resolved?.owned === true) await firstState(resolved.link)
     tellStore(app, resolved)
   })
   app.addHook('onClose', async () => {
+    const lost = (await outageStore?.close(options.flushSeconds * 1000)) ?? 0
+    if (lost > 0) {
+      app.log.error(
+        `tenant-instance-store: ${lost} accepted writes are lost, because Redis did not return before the app ended.`,
+      )
+    }
     if (resolved?.owned === true) await resolved.link.close()
   })
 }
 
-function openStore(resolved: ResolvedLink | undefined, options: CheckedOptions): InstanceStore {
-  if (resolved !== undefined) return new RedisInstanceStore({ ...options, link: resolved.link })
-  return new MemoryInstanceStore({ ...options, maxInstances: options.maxInstancesInMemory })
+function openStore(
+  app: FastifyInstance,
+  link: RedisLink,
+  options: CheckedOptions,
+  cipher: FieldCipher,
+): OutageInstanceStore {
+  const { source } = options
+  return new OutageInstanceStore({
+    ...options,
+    link,
+    load:
+      source === undefined
+        ? undefined
+        : async (id) => {
+            const instance = await source.load(id)
+            return instance === undefined ? undefined : cipher.encryptAll(id, encodeFields(instance))
+          },
+    logger: {
+      info: (message) => {
+        app.log.info(message)
+      },
+      error: (details, message) => {
+        app.log.error(details, message)
+      },
+    },
+  })
 }
 
 /** Resolves when it is known whether Redis is there, or after the time a boot may cost. */

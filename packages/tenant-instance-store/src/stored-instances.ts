@@ -1,4 +1,5 @@
 import { InstanceCorruptError, InstanceNotFoundError, PageInvalidError } from './errors.js'
+import { FieldCipher } from './field-cipher.js'
 import { checkInstanceId } from './instance-id.js'
 import type { InstanceStore } from './stores/instance-store.js'
 import {
@@ -9,7 +10,14 @@ import {
   type InstanceFields,
   type TenantInstance,
 } from './tenant-instance.js'
-import type { InstancePage, ListOptions, Saved, TenantInstances, Updated } from './tenant-instances.js'
+import type {
+  InstancePage,
+  ListOptions,
+  Saved,
+  SaveOptions,
+  TenantInstances,
+  Updated,
+} from './tenant-instances.js'
 
 const defaultLimit = 50
 const largestLimit = 1000
@@ -18,14 +26,21 @@ const largestLimit = 1000
 export class StoredInstances<Fields = InstanceFields> implements Omit<TenantInstances<Fields>, 'require'> {
   readonly #store: () => InstanceStore
   readonly #isInstanceId: ((id: string) => boolean) | undefined
+  readonly #cipher: FieldCipher
 
   /**
    * @param store - Asked with each call.
    * @param isInstanceId - The app's own rule for ids.
+   * @param cipher - Encrypts the values on their way to the store.
    */
-  constructor(store: () => InstanceStore, isInstanceId?: (id: string) => boolean) {
+  constructor(
+    store: () => InstanceStore,
+    isInstanceId?: (id: string) => boolean,
+    cipher: FieldCipher = new FieldCipher([]),
+  ) {
     this.#store = store
     this.#isInstanceId = isInstanceId
+    this.#cipher = cipher
   }
 
   async get(id: string): Promise<TenantInstance<Fields> | undefined> {
@@ -34,26 +49,27 @@ export class StoredInstances<Fields = InstanceFields> implements Omit<TenantInst
     return text === undefined ? undefined : this.#parse(id, text)
   }
 
-  async save(instance: TenantInstance<Fields>): Promise<Saved> {
-    const fields = encodeFields(instance)
+  async save(instance: TenantInstance<Fields>, { ifAbsent = false }: SaveOptions = {}): Promise<Saved> {
+    const fields = this.#cipher.encryptAll(instance.id, encodeFields(instance))
     const id = checkInstanceId(instance.id, this.#isInstanceId)
-    const store = this.#store()
-    const { created } = await store.replace(id, fields)
-    return { durability: store.durability, created }
+    const { durability, existed } = await this.#store().write(id, {
+      kind: ifAbsent ? 'create' : 'replace',
+      fields,
+    })
+    return { durability, created: !existed }
   }
 
   async update(id: string, change: InstanceChange<Fields>): Promise<Updated<Fields>> {
     checkInstanceId(id, this.#isInstanceId)
-    const texts = encodeChange(id, change)
-    const store = this.#store()
-    const text = await store.patch(id, texts)
-    if (text === undefined) throw new InstanceNotFoundError()
-    return { durability: store.durability, instance: this.#parse(id, text) }
+    const fields = this.#cipher.encryptAll(id, encodeChange(id, change))
+    const { durability, document } = await this.#store().write(id, { kind: 'patch', fields })
+    if (document === undefined) throw new InstanceNotFoundError()
+    return { durability, instance: this.#parse(id, document) }
   }
 
   async delete(id: string): Promise<boolean> {
     checkInstanceId(id, this.#isInstanceId)
-    return this.#store().remove(id)
+    return (await this.#store().write(id, { kind: 'remove' })).existed
   }
 
   async list(options: ListOptions = {}): Promise<InstancePage<Fields>> {
@@ -66,13 +82,17 @@ export class StoredInstances<Fields = InstanceFields> implements Omit<TenantInst
     }
     const page = await this.#store().page({ cursor, limit })
     // What someone else wrote under our keys is no reason to withhold the rest.
-    const items = page.documents.flatMap((text) => parseInstance<Fields>(text) ?? [])
+    const items = page.documents.flatMap((text) => this.#decrypt(parseInstance<Fields>(text)) ?? [])
     return { items, cursor: page.cursor }
   }
 
   #parse(id: string, text: string): TenantInstance<Fields> {
-    const instance = parseInstance<Fields>(text)
+    const instance = this.#decrypt(parseInstance<Fields>(text))
     if (instance?.id !== id) throw new InstanceCorruptError(`of the instance ${JSON.stringify(id)}`)
     return instance
+  }
+
+  #decrypt(instance: TenantInstance<Fields> | undefined): TenantInstance<Fields> | undefined {
+    return instance === undefined ? undefined : this.#cipher.decryptAll(instance)
   }
 }

@@ -83,6 +83,12 @@ export function documentText(id: string, fields: FieldTexts): string {
   return `{"id":${JSON.stringify(id)}${names.map((name) => `,${name}:${fields.get(name) ?? 'null'}`).join('')}}`
 }
 
+/** Takes a document apart again; the fields of a text that is no document are none. */
+export function fieldsOfDocument(text: string): FieldTexts {
+  const instance: object | undefined = parseInstance(text)
+  return instance === undefined ? new Map() : encodeFields(instance)
+}
+
 /** @throws STAY_INSTANCE_TOO_LARGE */
 export function checkSize(text: string, maxBytes: number): void {
   const bytes = Buffer.byteLength(text)

@@ -13,6 +13,15 @@ export interface Saved {
   readonly created: boolean
 }
 
+/** How `save` treats an instance that is there already. */
+export interface SaveOptions {
+  /**
+   * Leave what is there as it is, and add only what is missing. For the first contact with a merchant,
+   * which must not wipe the tokens of one who is known.
+   */
+  readonly ifAbsent?: boolean
+}
+
 /** What `update` answers. */
 export interface Updated<Fields = InstanceFields> {
   readonly durability: Durability
@@ -53,13 +62,17 @@ export interface TenantInstances<Fields = InstanceFields> {
    * Creates an instance, or replaces it whole: a field that is not given (or `undefined`) is gone. To
    * change some fields of an instance use {@link update}.
    *
+   * While Redis is away it is accepted and done later ({@link Saved.durability} tells). Of an instance
+   * that this process does not know it then sets the given fields and leaves others as they are: what
+   * cannot be seen is not wiped.
+   *
    * @throws STAY_INSTANCE_ID_INVALID
    * @throws STAY_INSTANCE_INVALID when a value is no JSON.
    * @throws STAY_INSTANCE_TOO_LARGE
    * @throws STAY_INSTANCE_NOT_WRITTEN when Redis did not acknowledge it.
    * @throws STAY_INSTANCE_STORE_FULL when there is no Redis and memory is at its limit.
    */
-  save(instance: TenantInstance<Fields>): Promise<Saved>
+  save(instance: TenantInstance<Fields>, options?: SaveOptions): Promise<Saved>
 
   /**
    * Changes some fields and leaves the others as they are. Whoever writes other fields at the same

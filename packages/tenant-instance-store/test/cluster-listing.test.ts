@@ -3,7 +3,8 @@ import { Cluster, Redis } from 'ioredis'
 import { adoptClient } from '@stayfast/redis-kit'
 import t from 'tap'
 import { StoredInstances } from '../dist/stored-instances.js'
-import { RedisInstanceStore } from '../dist/stores/redis-instance-store.js'
+import { OutageInstanceStore } from '../dist/stores/outage-instance-store.js'
+import { directly } from './open-outage-store.js'
 import { reaches } from './open-link.js'
 
 t.test('on a cluster instances are spread over all masters, and listed from all of them', async (t) => {
@@ -35,14 +36,7 @@ t.test('on a cluster instances are spread over all masters, and listed from all 
   const link = adoptClient(cluster, { name: 'default' })
   t.teardown(() => link.close())
   await reaches(link, 'up')
-  const store = new RedisInstanceStore({
-    link,
-    keyPrefix: '',
-    ttlSeconds: 3600,
-    renewEverySeconds: 60,
-    maxBytes: 65_536,
-    retryAfterSeconds: 2,
-  })
+  const store = new OutageInstanceStore({ ...directly, link, ttlSeconds: 3600 })
   const instances = new StoredInstances(() => store)
 
   const ids = Array.from({ length: 300 }, (_, index) => `i${index}`)

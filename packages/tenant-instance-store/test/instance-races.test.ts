@@ -6,7 +6,8 @@ import t from 'tap'
 import { StoredInstances } from '../dist/stored-instances.js'
 import type { InstanceStore } from '../dist/stores/instance-store.js'
 import { MemoryInstanceStore } from '../dist/stores/memory-instance-store.js'
-import { RedisInstanceStore } from '../dist/stores/redis-instance-store.js'
+import { OutageInstanceStore } from '../dist/stores/outage-instance-store.js'
+import { directly } from './open-outage-store.js'
 import { openLink } from './open-link.js'
 
 const maxBytes = 65_536
@@ -23,14 +24,7 @@ const links: readonly [RedisLink, RedisLink, RedisLink] = [
 ]
 
 function redisStore(link: RedisLink): InstanceStore {
-  return new RedisInstanceStore({
-    link,
-    keyPrefix: '',
-    ttlSeconds: 3600,
-    renewEverySeconds: 60,
-    maxBytes,
-    retryAfterSeconds: 1,
-  })
+  return new OutageInstanceStore({ ...directly, link, maxBytes, ttlSeconds: 3600 })
 }
 
 function memoryStore(): InstanceStore {
@@ -169,6 +163,6 @@ t.test('updates and deletes of several processes never bring an instance back', 
       other.update('a', { three: round }),
     ])
     t.match(outcomes[1], { status: 'fulfilled', value: true })
-    t.equal(await redis.exists('instance:a'), 0)
+    t.equal(await redis.hexists('instance:a', 'json'), 0)
   }
 })

@@ -20,9 +20,9 @@ t.test('an instance that nobody uses is forgotten after its TTL, one in use neve
     maxInstances: 10,
     clock: { now: () => nowMs },
   })
-  await store.replace('used', new Map())
-  await store.replace('unused', new Map())
-  await store.replace('listed', new Map())
+  await store.write('used', { kind: 'replace', fields: new Map() })
+  await store.write('unused', { kind: 'replace', fields: new Map() })
+  await store.write('listed', { kind: 'replace', fields: new Map() })
   for (let day = 0; day < 60; day += 1) {
     nowMs += dayMs
     t.equal(await store.read('used'), '{"id":"used"}')
@@ -30,8 +30,8 @@ t.test('an instance that nobody uses is forgotten after its TTL, one in use neve
   }
   t.equal(await store.read('unused'), undefined)
   t.equal(await store.read('listed'), undefined, 'to be listed is no use')
-  t.equal(await store.patch('unused', new Map()), undefined)
-  t.equal(await store.remove('unused'), false)
+  t.match(await store.write('unused', { kind: 'patch', fields: new Map() }), { document: undefined })
+  t.match(await store.write('unused', { kind: 'remove' }), { existed: false })
   t.strictSame(await store.page({ cursor: undefined, limit: 10 }), {
     documents: ['{"id":"used"}'],
     cursor: undefined,
@@ -46,16 +46,27 @@ t.test('at the limit a new instance is refused, and none that was accepted is dr
     maxInstances: 3,
     clock: { now: () => nowMs },
   })
-  for (const id of ['a', 'b', 'c']) await store.replace(id, new Map())
-  await t.rejects(store.replace('d', new Map()), { code: 'STAY_INSTANCE_STORE_FULL', statusCode: 503 })
+  for (const id of ['a', 'b', 'c']) await store.write(id, { kind: 'replace', fields: new Map() })
+  await t.rejects(store.write('d', { kind: 'replace', fields: new Map() }), {
+    code: 'STAY_INSTANCE_STORE_FULL',
+    statusCode: 503,
+  })
   for (const id of ['a', 'b', 'c']) t.equal(await store.read(id), `{"id":"${id}"}`)
-  t.strictSame(
-    await store.replace('a', new Map([['"x"', '1']])),
-    { created: false },
+  t.match(
+    await store.write('a', { kind: 'replace', fields: new Map([['"x"', '1']]) }),
+    { existed: true },
     'a known one is replaced',
   )
-  await store.remove('b')
-  t.strictSame(await store.replace('d', new Map()), { created: true }, 'one that left makes room')
+  await store.write('b', { kind: 'remove' })
+  t.match(
+    await store.write('d', { kind: 'replace', fields: new Map() }),
+    { existed: false },
+    'one that left makes room',
+  )
   nowMs += 61_000
-  t.strictSame(await store.replace('e', new Map()), { created: true }, 'and so do those that expired')
+  t.match(
+    await store.write('e', { kind: 'replace', fields: new Map() }),
+    { existed: false },
+    'and so do those that expired',
+  )
 })

@@ -11,16 +11,23 @@ export async function openLink(
   url: string,
   options: Partial<ClientLinkOptions> = {},
 ): Promise<RedisLink> {
-  const client = new Redis(url, {
-    lazyConnect: true,
-    enableOfflineQueue: false,
-    maxRetriesPerRequest: 0,
-    autoResendUnfulfilledCommands: false,
-    connectTimeout: 1500,
-    disconnectTimeout: 100,
-    retryStrategy: reconnectDelay,
+  const open = (): Redis =>
+    new Redis(url, {
+      lazyConnect: true,
+      enableOfflineQueue: false,
+      maxRetriesPerRequest: 0,
+      autoResendUnfulfilledCommands: false,
+      connectTimeout: 1500,
+      disconnectTimeout: 100,
+      retryStrategy: reconnectDelay,
+    })
+  const link = new ClientLink({
+    name: 'default',
+    client: open(),
+    owned: true,
+    openSubscriber: open,
+    ...options,
   })
-  const link = new ClientLink({ name: 'default', client, owned: true, ...options })
   t.teardown(() => link.close())
   await reaches(link, 'up')
   return link

@@ -6,6 +6,7 @@ import type { DatabaseHost } from './role-placement.js'
 /** A server that is known only by the client that the app opened to it. */
 export interface AdoptedServer extends DatabaseHost {
   readonly provider: Provider
+  readonly tls: boolean
 }
 
 /** What a client says about the server behind it, read from its own options. */
@@ -40,7 +41,7 @@ export function inspectClient(
   const provider = findProvider(question)
   const oneDatabase = client.isCluster === true || provider.databases === 1
   return {
-    server: { key: 'adopted', oneDatabase, provider },
+    server: { key: 'adopted', oneDatabase, provider, tls },
     db: typeof db === 'number' ? db : 0,
     keyPrefix: typeof keyPrefix === 'string' && keyPrefix !== '' ? keyPrefix : undefined,
   }

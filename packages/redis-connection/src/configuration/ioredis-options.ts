@@ -67,6 +67,7 @@ export function blockingIoredisOptionsFor(
     ...(drainDelaySeconds === undefined ? {} : { socketTimeout: 2 * drainDelaySeconds * 1000 + 5000 }),
     retryStrategy: reconnect.retryStrategy,
     ...config.ioredis,
+    enableReadyCheck: true,
     enableOfflineQueue: true,
     maxRetriesPerRequest: null,
     autoResendUnfulfilledCommands: true,
@@ -116,7 +117,8 @@ function addressOf(target: Target): ClientOptions {
   const { server } = target
   const [endpoint] = server.endpoints
   if (server.topology === 'sentinel') return sentinelOptionsOf(target)
-  return { ...loginOf(target), db: target.db, ...endpoint }
+  // The link asks INFO itself and knows what LOADING is; the client would wait in silence and be taken for dead.
+  return { ...loginOf(target), db: target.db, ...endpoint, enableReadyCheck: false }
 }
 
 function sentinelOptionsOf(target: Target): ClientOptions {

@@ -84,7 +84,8 @@ const base = {
   databases: 'unknown',
   billedByCommand: false,
   connectTimeoutMs: far,
-  heartbeatMs: 1000,
+  // With a deadline of 1 s this notices a frozen server within 2 s.
+  heartbeatMs: 800,
   topology: 'unknown',
   notes: [],
 } as const satisfies Partial<Provider>

@@ -254,6 +254,13 @@ export const signals: readonly SignalRow[] = [
     providerHints: { render: INTERNAL_RENDER, railway: PRIVATE_RAILWAY, scaleway: ALLOWLIST },
   },
   {
+    signal: 'silent',
+    when: { text: /accepted the connection and stayed silent/ },
+    summary: 'The server accepts connections and says nothing.',
+    hint: 'It hangs or is overloaded; if it never worked, check the port, and rediss:// against redis://.',
+    retry: 'fast',
+  },
+  {
     signal: 'closed-in-tls-handshake',
     when: {
       codes: ['ECONNRESET'],
@@ -268,7 +275,12 @@ export const signals: readonly SignalRow[] = [
   },
   {
     signal: 'closed-at-once',
-    when: { codes: ['ECONNRESET'], text: /^Connection is closed\.?$/, tls: false, neverConnected: true },
+    when: {
+      codes: ['ECONNRESET'],
+      text: /^(C|the c)onnection (is|was) closed\.?$/,
+      tls: false,
+      neverConnected: true,
+    },
     summary: 'The server closed the connection before it said anything.',
     hint: 'If it speaks TLS, use rediss:// instead of redis://; else it is starting or refuses this address.',
     retry: 'fast',
@@ -349,7 +361,7 @@ export const signals: readonly SignalRow[] = [
     signal: 'closed',
     when: {
       codes: ['ECONNRESET', 'ECONNABORTED'],
-      text: /Connection is closed|max retries per request|Stream isn't writeable|ECONNRESET|Command aborted/,
+      text: /[Cc]onnection (is|was) closed|max retries per request|Stream isn't writeable|ECONNRESET|Command aborted/,
     },
     summary: 'The connection was lost.',
     hint: 'Redis was restarted, or something between closes idle connections.',

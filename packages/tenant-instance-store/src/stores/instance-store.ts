@@ -1,6 +1,6 @@
-import type { ChangeTexts, FieldTexts } from '../tenant-instance.js'
+import type { InstanceOperation } from './instance-operation.js'
 
-/** How safe an acknowledged write is; see {@link InstanceStore.durability}. */
+/** How safe an acknowledged write is; see {@link WriteResult.durability}. */
 export type Durability = 'redis' | 'buffered'
 
 /** Where a listing goes on. */
@@ -16,27 +16,28 @@ export interface DocumentPage {
   readonly cursor: string | undefined
 }
 
+/** What a write did. */
+export interface WriteResult {
+  /**
+   * `'redis'`: as durable as that Redis is configured. `'buffered'`: in this process, and lost when it
+   * dies before Redis returns; memory answers this always.
+   */
+  readonly durability: Durability
+  /** There was such an instance before, as far as is known here. */
+  readonly existed: boolean
+  /** The whole document afterwards; undefined when there is none. */
+  readonly document: string | undefined
+}
+
 /**
  * Where instances live. A store deals in JSON texts and never looks into a value, so that values can
  * be anything, encrypted ones too. Ids and values were checked before they come here.
  */
 export interface InstanceStore {
-  /**
-   * `'redis'`: as durable as that Redis is configured. `'buffered'`: in this process, and lost when it
-   * dies; memory answers this always.
-   */
-  readonly durability: Durability
   /** The whole document, or undefined when there is none. Counts as use. */
   read(id: string): Promise<string | undefined>
-  /** Makes the document hold these fields and no others. */
-  replace(id: string, fields: FieldTexts): Promise<{ readonly created: boolean }>
-  /**
-   * Changes these fields and leaves the others as they are, at once: of two writers of different
-   * fields both are heard. Returns the whole document; undefined when there is none, and none is made.
-   */
-  patch(id: string, change: ChangeTexts): Promise<string | undefined>
-  /** Whether there was one. */
-  remove(id: string): Promise<boolean>
+  /** Does an operation at once: of two writers of different fields both are heard. */
+  write(id: string, operation: InstanceOperation): Promise<WriteResult>
   /**
    * About `limit` documents in no particular order. What is there during the whole listing is
    * returned; what comes or goes meanwhile may be. Does not count as use.

@@ -1,7 +1,8 @@
 import { LRUCache } from 'lru-cache'
 import { StoreFullError } from '../errors.js'
-import { checkSize, documentText, type ChangeTexts, type FieldTexts } from '../tenant-instance.js'
-import type { DocumentPage, InstanceStore, PageRequest } from './instance-store.js'
+import { checkSize, documentText, type FieldTexts } from '../tenant-instance.js'
+import { applyOperation, type InstanceOperation } from './instance-operation.js'
+import type { DocumentPage, InstanceStore, PageRequest, WriteResult } from './instance-store.js'
 import { decodeCursor, encodeCursor } from './page-cursor.js'
 
 /** Options of {@link MemoryInstanceStore}. */
@@ -27,7 +28,6 @@ function isPosition(position: unknown): position is Position {
 
 /** Instances in this process: for development, and for an app that has no Redis. They die with it. */
 export class MemoryInstanceStore implements InstanceStore {
-  readonly durability = 'buffered'
   readonly #options: MemoryInstanceStoreOptions
   readonly #instances: LRUCache<string, FieldTexts>
 
@@ -48,33 +48,15 @@ export class MemoryInstanceStore implements InstanceStore {
 
   // Async, so that what is thrown inside rejects, as it does with Redis.
   // eslint-disable-next-line @typescript-eslint/require-await
-  async replace(id: string, fields: FieldTexts): Promise<{ created: boolean }> {
-    checkSize(documentText(id, fields), this.#options.maxBytes)
-    const created = !this.#instances.has(id)
-    if (created) this.#makeRoom()
-    this.#instances.set(id, new Map(fields))
-    return { created }
-  }
-
-  // eslint-disable-next-line @typescript-eslint/require-await
-  async patch(id: string, change: ChangeTexts): Promise<string | undefined> {
-    const stored = this.#instances.get(id)
-    if (stored === undefined) return undefined
-    const fields = new Map(stored)
-    for (const [name, text] of change) {
-      if (text === undefined) fields.delete(name)
-      else fields.set(name, text)
-    }
-    const document = documentText(id, fields)
-    checkSize(document, this.#options.maxBytes)
-    this.#instances.set(id, fields)
-    return document
-  }
-
-  remove(id: string): Promise<boolean> {
-    const there = this.#instances.has(id)
-    this.#instances.delete(id)
-    return Promise.resolve(there)
+  async write(id: string, operation: InstanceOperation): Promise<WriteResult> {
+    const before = this.#instances.get(id)
+    const after = applyOperation(before, operation)
+    const document = after === undefined ? undefined : documentText(id, after)
+    if (document !== undefined) checkSize(document, this.#options.maxBytes)
+    if (before === undefined && after !== undefined) this.#makeRoom()
+    if (after === undefined) this.#instances.delete(id)
+    else this.#instances.set(id, after)
+    return { durability: 'buffered', existed: before !== undefined, document }
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await

@@ -2,9 +2,11 @@ import {
   isRedisRefused,
   isRedisUnavailable,
   Keyspace,
-  type Outcome,
+  RedisUnavailableError,
+  type Intent,
   type RedisClient,
   type RedisLink,
+  type Stamp,
 } from '@stayfast/redis-kit'
 import { LRUCache } from 'lru-cache'
 import {
@@ -12,18 +14,13 @@ import {
   InstanceTooLargeError,
   instanceNotWritten,
   instanceUnknown,
+  type AwayError,
 } from '../errors.js'
-import { checkSize, documentText, type ChangeTexts, type FieldTexts } from '../tenant-instance.js'
-import {
-  foreignKey,
-  patchScript,
-  removeScript,
-  renewScript,
-  replaceScript,
-  type StoredRow,
-} from './instance-scripts.js'
+import { checkSize, documentText } from '../tenant-instance.js'
 import { BatchedReads } from './batched-reads.js'
-import type { DocumentPage, InstanceStore, PageRequest } from './instance-store.js'
+import { withoutRemovals, type InstanceOperation } from './instance-operation.js'
+import { applyScript, renewScript, type ApplyReply, type StoredRow } from './instance-scripts.js'
+import type { DocumentPage, PageRequest } from './instance-store.js'
 import { scanKeys } from './key-scan.js'
 
 /** Options of {@link RedisInstanceStore}. */
@@ -36,21 +33,48 @@ export interface RedisInstanceStoreOptions {
   readonly maxBytes: number
   /** What errors advise while Redis is away. */
   readonly retryAfterSeconds: number
+  /** What other processes are told of a write, in the same command. */
+  readonly announce?: (id: string) => Announcement
 }
 
+/** A message for each of the two things that can have happened to an instance. */
+export interface Announcement {
+  readonly channel: string
+  readonly changed: string
+  readonly removed: string
+}
+
+/** A document as Redis has it. */
+export interface StoredDocument {
+  readonly json: string
+  /** When its TTL was renewed, in ms of Redis' clock. */
+  readonly seenMs: number
+}
+
+/** An operation that Redis has acknowledged. */
+export interface AppliedOperation {
+  readonly existed: boolean
+  readonly json: string | undefined
+  readonly stamp: Stamp
+}
+
+/** What an operation that waited for Redis brings along. */
+type Waiting = Intent<InstanceOperation>
+
 const kind = 'instance'
+const nobody: Announcement = { channel: '', changed: '', removed: '' }
 
 /** Whether a renewal worked or not, this process does not try it again for so long. */
 const renewAgainMs = 60_000
 const renewalsRemembered = 10_000
 
-function withoutRemovals(change: ChangeTexts): FieldTexts {
-  return new Map([...change].flatMap(([name, text]) => (text === undefined ? [] : [[name, text] as const])))
+function operationArguments(operation: InstanceOperation, stamp: Stamp): (string | number)[] {
+  const fields = operation.kind === 'remove' ? [] : [...operation.fields]
+  return [operation.kind, stamp, fields.length, ...fields.flatMap(([name, text]) => [name, text ?? ''])]
 }
 
-/** Instances in Redis; the layout of a key stands in instance-scripts.ts. */
-export class RedisInstanceStore implements InstanceStore {
-  readonly durability = 'redis'
+/** Instances in Redis, and nowhere else; the layout of a key stands in apply-lua.ts. */
+export class RedisInstanceStore {
   readonly #options: RedisInstanceStoreOptions
   readonly #link: RedisLink
   readonly #keyspace: Keyspace
@@ -64,42 +88,54 @@ export class RedisInstanceStore implements InstanceStore {
     this.#keyspace = new Keyspace(() => options.link.keyPrefix + options.keyPrefix)
   }
 
-  async read(id: string): Promise<string | undefined> {
+  /** @throws STAY_INSTANCE_UNKNOWN, STAY_INSTANCE_CORRUPT */
+  async read(id: string): Promise<StoredDocument | undefined> {
     const key = this.#key(id)
     const row = await this.#readRow(key)
     if (row.kind === 'foreign') throw new InstanceCorruptError(key)
     if (row.kind === 'missing') return undefined
-    if (this.#isRenewalDue(key, row.seenMs)) this.#renew(key)
-    return row.json
+    this.used(id, row.seenMs)
+    return row
   }
 
-  async replace(id: string, fields: FieldTexts): Promise<{ created: boolean }> {
-    const { ttlSeconds, maxBytes } = this.#options
-    checkSize(documentText(id, fields), maxBytes)
+  /** Renews the TTL of an instance that is in use, beside the answer, which does not wait for it. */
+  used(id: string, seenMs: number): void {
     const key = this.#key(id)
-    const reply = await this.#write(key, (client) =>
-      replaceScript.run(client, [key], [ttlSeconds, JSON.stringify(id), ...[...fields].flat()]),
-    )
-    if (reply === foreignKey) throw new InstanceCorruptError(key)
-    return { created: reply === 1 }
+    if (!this.#isRenewalDue(key, seenMs)) return
+    this.#renewed.set(key, true)
+    // A renewal that fails is tried by a later read.
+    this.#link
+      .run((client) => renewScript.run(client, [key], [this.#options.ttlSeconds]))
+      .catch(() => undefined)
   }
 
-  async patch(id: string, change: ChangeTexts): Promise<string | undefined> {
-    const { ttlSeconds, maxBytes } = this.#options
+  /**
+   * Does an operation now, or never: when Redis gets to it after `untilUs` it does nothing.
+   *
+   * @throws STAY_INSTANCE_NOT_WRITTEN, STAY_INSTANCE_TOO_LARGE, STAY_INSTANCE_CORRUPT
+   */
+  async apply(id: string, operation: InstanceOperation, untilUs?: number): Promise<AppliedOperation> {
+    const { maxBytes } = this.#options
     // The document holds at least what is set here: too much is not even sent.
-    checkSize(documentText(id, withoutRemovals(change)), maxBytes)
+    if (operation.kind !== 'remove') checkSize(documentText(id, withoutRemovals(operation.fields)), maxBytes)
     const key = this.#key(id)
-    const changes = [...change].flatMap(([name, text]) => [name, text ?? ''])
-    const reply = await this.#write(key, (client) =>
-      patchScript.run(client, [key], [ttlSeconds, JSON.stringify(id), maxBytes, ...changes]),
-    )
-    if (reply.kind === 'too-large') throw new InstanceTooLargeError(reply.bytes, maxBytes)
-    return reply.kind === 'patched' ? reply.json : undefined
+    try {
+      const reply = await this.#link.run((client) =>
+        this.#apply(client, id, operationArguments(operation, ''), untilUs),
+      )
+      return this.#applied(key, reply)
+    } catch (error) {
+      throw this.#explain(error, key, (cause) => {
+        const outcome = isRedisUnavailable(cause) ? cause.outcome : 'not-sent'
+        return instanceNotWritten(cause, outcome, this.#options.retryAfterSeconds)
+      })
+    }
   }
 
-  async remove(id: string): Promise<boolean> {
-    const key = this.#key(id)
-    return (await this.#write(key, (client) => removeScript.run(client, [key], []))) === 1
+  /** Does operations that waited for Redis, with the stamps they were accepted with. Throws what the link throws. */
+  async replay(client: RedisClient, id: string, intents: readonly Waiting[]): Promise<AppliedOperation> {
+    const args = intents.flatMap(({ operation, stamp }) => operationArguments(operation, stamp))
+    return this.#applied(this.#key(id), await this.#apply(client, id, args))
   }
 
   async page(request: PageRequest): Promise<DocumentPage> {
@@ -117,19 +153,45 @@ export class RedisInstanceStore implements InstanceStore {
     return this.#keyspace.key(kind, id)
   }
 
+  #apply(
+    client: RedisClient,
+    id: string,
+    operations: readonly (string | number)[],
+    untilUs?: number,
+  ): Promise<ApplyReply> {
+    const { ttlSeconds, maxBytes, announce } = this.#options
+    const { channel, changed, removed } = announce?.(id) ?? nobody
+    return applyScript.run(
+      client,
+      [this.#key(id)],
+      [ttlSeconds, JSON.stringify(id), maxBytes, untilUs ?? '', channel, changed, removed, ...operations],
+    )
+  }
+
+  #applied(key: string, reply: ApplyReply): AppliedOperation {
+    switch (reply.kind) {
+      case 'applied':
+        return reply
+      case 'too-large':
+        throw new InstanceTooLargeError(reply.bytes, this.#options.maxBytes)
+      case 'foreign':
+        throw new InstanceCorruptError(key)
+      case 'late':
+        throw new RedisUnavailableError(
+          'Redis got to the write after it had been given up, and left it undone.',
+          {
+            outcome: 'not-sent',
+            status: this.#link.status,
+          },
+        )
+    }
+  }
+
   /** By the clock of Redis: a process whose own clock is wrong must not let instances expire. */
   #isRenewalDue(key: string, seenMs: number): boolean {
     const sinceMs = Math.abs(this.#link.clock.nowUs() / 1000 - seenMs)
     // NaN, where `seen` is missing, is due as well.
     return !(sinceMs < this.#options.renewEverySeconds * 1000) && !this.#renewed.has(key)
-  }
-
-  /** Beside the answer, which does not wait for it: a renewal that fails is tried by a later read. */
-  #renew(key: string): void {
-    this.#renewed.set(key, true)
-    this.#link
-      .run((client) => renewScript.run(client, [key], [this.#options.ttlSeconds]))
-      .catch(() => undefined)
   }
 
   async #readRow(key: string): Promise<StoredRow> {
@@ -140,19 +202,8 @@ export class RedisInstanceStore implements InstanceStore {
     }
   }
 
-  async #write<T>(key: string, work: (client: RedisClient) => Promise<T>): Promise<T> {
-    try {
-      return await this.#link.run(work)
-    } catch (error) {
-      throw this.#explain(error, key, (cause, outcome) =>
-        instanceNotWritten(cause, outcome, this.#options.retryAfterSeconds),
-      )
-    }
-  }
-
-  #explain(error: unknown, key: string, away: (cause: Error, outcome: Outcome) => Error): unknown {
-    if (isRedisUnavailable(error)) return away(error, error.outcome)
-    if (isRedisRefused(error)) return away(error, 'not-sent')
+  #explain(error: unknown, key: string, away: (cause: Error) => AwayError): unknown {
+    if (isRedisUnavailable(error) || isRedisRefused(error)) return away(error)
     if (error instanceof Error && error.message.includes('WRONGTYPE')) {
       return new InstanceCorruptError(key, { cause: error })
     }
