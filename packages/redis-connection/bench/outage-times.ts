@@ -51,7 +51,9 @@ async function measure(link: RedisLink, fault: Fault): Promise<Samples> {
     const back = next(link, (status) => status === 'up')
     const returnedAt = await fault.end()
     backMs.push(Math.max(0, Math.round((await back) - returnedAt)))
-    process.stderr.write(`${fault.name} ${trial + 1}/${trials}: ${noticedMs.at(-1)} ms, ${backMs.at(-1)} ms\n`)
+    process.stderr.write(
+      `${fault.name} ${trial + 1}/${trials}: ${noticedMs.at(-1)} ms, ${backMs.at(-1)} ms\n`,
+    )
   }
   return { fault: fault.name, noticedMs, backMs }
 }
@@ -60,7 +62,9 @@ async function version(name: string): Promise<string> {
   const manifest: unknown = JSON.parse(
     await readFile(new URL(`node_modules/${name}/package.json`, root), 'utf8'),
   )
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : ''
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : ''
 }
 
 const server = await startRedisServer()

@@ -1,4 +1,10 @@
-import { eventually, type FaultProxy, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import {
+  eventually,
+  type FaultProxy,
+  type RedisServer,
+  startFaultProxy,
+  startRedisServer,
+} from '@stayfast/test-kit'
 import { type Fault, type Stage } from './fault.js'
 
 type Moves = Pick<Stage, 'strike' | 'heal'>
