@@ -51,7 +51,9 @@ async function measure(link: RedisLink, fault: Fault): Promise<Samples> {
     const back = next(link, (status) => status === 'up')
     const returnedAt = await fault.end()
     backMs.push(Math.max(0, Math.round((await back) - returnedAt)))
-    process.stderr.write(`${fault.name} ${trial + 1}/${trials}: ${noticedMs.at(-1)} ms, ${backMs.at(-1)} ms\n`)
+    process.stderr.write(
+      `${fault.name} ${trial + 1}/${trials}: ${noticedMs.at(-1)} ms, ${backMs.at(-1)} ms\n`,
+    )
   }
   return { fault: fault.name, noticedMs, backMs }
 }
@@ -60,7 +62,9 @@ async function version(name: string): Promise<string> {
   const manifest: unknown = JSON.parse(
     await readFile(new URL(`node_modules/${name}/package.json`, root), 'utf8'),
   )
-  return typeof manifest === 'object' && manifest !== null && 'version' in manifest ? String(manifest.version) : ''
+  return typeof manifest === 'object' && manifest !== null && 'version' in manifest
+    ? String(manifest.version)
+    : ''
 }
 
 const server = await startRedisServer()
@@ -76,13 +80,13 @@ const faults: readonly (readonly [RedisLink, Fault])[] = [
     direct.redisConnection.link(),
     {
       name: 'frozen (SIGSTOP)',
-      begin: async () => {
+      begin: () => {
         server.freeze()
-        return performance.now()
+        return Promise.resolve(performance.now())
       },
-      end: async () => {
+      end: () => {
         server.thaw()
-        return performance.now()
+        return Promise.resolve(performance.now())
       },
     },
   ],
@@ -90,9 +94,9 @@ const faults: readonly (readonly [RedisLink, Fault])[] = [
     app.redisConnection.link(),
     {
       name: 'black hole',
-      begin: async () => {
+      begin: () => {
         proxy.blackHole({ drop: true })
-        return performance.now()
+        return Promise.resolve(performance.now())
       },
       end: async () => {
         await proxy.restore()
