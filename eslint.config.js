@@ -2,7 +2,16 @@ import { createNodeResolver, importX } from 'eslint-plugin-import-x'
 import tseslint from 'typescript-eslint'
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/test-dist/**', '**/bench-dist/**', '**/.tap/**', '**/public/**'] },
+  {
+    ignores: [
+      '**/dist/**',
+      '**/test-dist/**',
+      '**/bench-dist/**',
+      '**/chaos-dist/**',
+      '**/.tap/**',
+      '**/public/**',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],

@@ -5,9 +5,10 @@ import { defaultOptions } from '../dist/options.js'
 const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8')
 const readme = await read('../README.md')
 
+/** Without the padding of its tables. */
 function section(title: string): string {
   const start = readme.indexOf(`\n## ${title}\n`)
-  return readme.slice(start, readme.indexOf('\n## ', start + 1))
+  return readme.slice(start, readme.indexOf('\n## ', start + 1)).replace(/ {2,}/g, ' ')
 }
 
 t.test('the quick starts are the apps that are tested, and short', async (t) => {
@@ -26,7 +27,9 @@ t.test('every option is listed with its default', async (t) => {
         ? 'see below'
         : typeof value === 'string'
           ? `\`'${value}'\``
-          : `\`${value}\``
+          : Array.isArray(value)
+            ? 'none'
+            : `\`${JSON.stringify(value)}\``
     const row = options.split('\n').find((line) => line.startsWith(`| \`${name}\` |`))
     t.ok(row?.includes(`| ${shown} |`), `${name}: ${shown}`)
   }

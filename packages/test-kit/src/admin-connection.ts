@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis'
+import { MonitorStream } from './monitor-stream.js'
 
 export type CommandArgument = string | number | Buffer
 
@@ -40,8 +41,13 @@ export class AdminConnection {
   }
 
   /** A second connection that shows every command the server runs. */
-  async monitor(): Promise<Redis> {
-    return (await this.#open()).monitor()
+  monitor(): Promise<MonitorStream> {
+    const { socketPath, username, password, hidden } = this.#access
+    return MonitorStream.open(
+      socketPath,
+      [`AUTH ${username} ${password}`],
+      hidden.get('monitor') ?? 'MONITOR',
+    )
   }
 
   close(): void {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import type { Redis } from 'ioredis'
 import type { AdminConnection } from './admin-connection.js'
+import type { MonitorStream } from './monitor-stream.js'
 
 const markerTimeoutMs = 10_000
 
@@ -10,17 +10,17 @@ const markerTimeoutMs = 10_000
  */
 export class CommandFeed {
   readonly #admin: AdminConnection
-  readonly #monitor: Redis
+  readonly #monitor: MonitorStream
   readonly #markers = new Map<string, () => void>()
   readonly #lost: Promise<never>
   #seen = 0
   #counts = new Map<string, number>()
 
-  private constructor(admin: AdminConnection, monitor: Redis) {
+  private constructor(admin: AdminConnection, monitor: MonitorStream) {
     this.#admin = admin
     this.#monitor = monitor
-    monitor.on('monitor', (_time: string, [name = '', argument = '']: string[], source: string) => {
-      if (source.startsWith('unix:')) this.#markers.get(argument)?.()
+    monitor.on('command', ({ name, firstArgument, source }) => {
+      if (source.startsWith('unix:')) this.#markers.get(firstArgument)?.()
       else if (source !== 'lua') this.#note(name.toLowerCase())
     })
     this.#lost = new Promise((_resolve, reject) => {
@@ -30,7 +30,6 @@ export class CommandFeed {
             'The server went away while its commands were counted; count before or after, not across.',
           ),
         )
-      monitor.on('error', lose)
       monitor.on('end', lose)
     })
     this.#lost.catch(() => undefined)
@@ -75,7 +74,7 @@ export class CommandFeed {
   }
 
   close(): void {
-    this.#monitor.disconnect()
+    this.#monitor.close()
   }
 
   #note(name: string): void {

@@ -16,20 +16,24 @@ export interface OpenedInstance extends Saved {
   vendorId: string
 }
 
-/** Creates the instance, or notes that it is in use: what else is known of it stays. */
+/**
+ * Creates the instance, or notes that it is in use: what else is known of it stays. While Redis is away
+ * an instance that is not known here is opened as well, without a word against what Redis may know.
+ */
 export async function openInstance(store: InstanceStore, id: string): Promise<OpenedInstance> {
   const openedAt = new Date().toISOString()
   try {
     const { durability, instance } = await store.update(id, { openedAt })
     return { vendorId: instance.vendorId, durability, created: false }
   } catch (error) {
-    if (!isNotFound(error)) throw error
+    if (!mayBeNew(error)) throw error
   }
   const vendorId = vendorOf(id)
-  const { durability, created } = await store.save({ id, vendorId, openedAt })
+  const { durability, created } = await store.save({ id, vendorId, openedAt }, { ifAbsent: true })
   return { vendorId, durability, created }
 }
 
-function isNotFound(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'STAY_INSTANCE_NOT_FOUND'
+function mayBeNew(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error)) return false
+  return error.code === 'STAY_INSTANCE_NOT_FOUND' || error.code === 'STAY_INSTANCE_UNKNOWN'
 }

@@ -83,8 +83,8 @@ export class OutageInstanceStore implements InstanceStore {
       logger,
       replay: (client, id, intents) => this.#replay(client, id, intents),
     })
-    this.#stopRepairing = link.onChange(({ status }, previous) => {
-      if (status === 'up' && previous.status === 'down') this.#outbox.repair()
+    this.#stopRepairing = link.onRenewed(() => {
+      this.#outbox.repair()
     })
   }
 

@@ -1,0 +1,79 @@
+import { Agent, type IncomingMessage, request } from 'node:http'
+import { performance } from 'node:perf_hooks'
+
+export interface Answer {
+  /** 0 when there was none. */
+  status: number
+  /** Whether it said when to try again. */
+  retryAfter: boolean
+  body: string
+  milliseconds: number
+}
+
+export interface Ask {
+  method: 'GET' | 'POST' | 'PUT'
+  path: string
+  body?: object
+}
+
+/** Longer than any answer may take; what has not come by then counts as no answer. */
+const patienceMs = 15_000
+
+/** Asks one process over connections that are kept, as a proxy in front of it would. */
+export class HttpClient {
+  readonly #url: URL
+  readonly #agent = new Agent({ keepAlive: true })
+
+  constructor(url: URL) {
+    this.#url = url
+  }
+
+  /** Connections that are open; the process at the other end has a handle for each. */
+  get connections(): number {
+    return count(this.#agent.sockets) + count(this.#agent.freeSockets)
+  }
+
+  /** Always resolves. */
+  ask({ method, path, body }: Ask): Promise<Answer> {
+    const startedMs = performance.now()
+    const payload = body === undefined ? undefined : JSON.stringify(body)
+    return new Promise((resolve) => {
+      const settle = (status: number, retryAfter: boolean, text: string): void =>
+        resolve({ status, retryAfter, body: text, milliseconds: performance.now() - startedMs })
+      const asking = request(
+        new URL(path, this.#url),
+        {
+          method,
+          agent: this.#agent,
+          signal: AbortSignal.timeout(patienceMs),
+          headers:
+            payload === undefined
+              ? {}
+              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+        },
+        (response) => {
+          textOf(response).then(
+            (text) => settle(response.statusCode ?? 0, response.headers['retry-after'] !== undefined, text),
+            (error: unknown) => settle(0, false, String(error)),
+          )
+        },
+      )
+      asking.on('error', (error) => settle(0, false, String(error)))
+      asking.end(payload)
+    })
+  }
+
+  close(): void {
+    this.#agent.destroy()
+  }
+}
+
+async function textOf(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk)
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+function count(sockets: NodeJS.ReadOnlyDict<unknown[]>): number {
+  return Object.values(sockets).reduce((sum, list) => sum + (list?.length ?? 0), 0)
+}

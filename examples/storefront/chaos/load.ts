@@ -1,0 +1,80 @@
+import { performance } from 'node:perf_hooks'
+import { type Shop } from './fleet.js'
+import { HttpClient } from './http-client.js'
+import { type Durability, type Ledger } from './ledger.js'
+import { outcomeOf, type RequestRecord, textField } from './request-record.js'
+import { type Visit, type Visits } from './visits.js'
+
+const tickMs = 5
+
+/** Open loop: requests leave at their time, whether or not earlier ones were answered. */
+export class Load {
+  readonly records: RequestRecord[] = []
+  /** The latest that a request left after its time: what this process itself adds to what it measures. */
+  lagMs = 0
+  readonly #clients: readonly HttpClient[]
+  readonly #visits: Visits
+  readonly #ledger: Ledger
+  readonly #everyMs: number
+  readonly #open = new Set<Promise<void>>()
+  #timer: NodeJS.Timeout | undefined
+  #dueMs = 0
+  #turn = 0
+
+  /** @param rate requests a second to each process */
+  constructor(shops: readonly Shop[], visits: Visits, ledger: Ledger, rate: number) {
+    this.#clients = shops.map(({ url }) => new HttpClient(url))
+    this.#visits = visits
+    this.#ledger = ledger
+    this.#everyMs = 1000 / (rate * shops.length)
+  }
+
+  start(): void {
+    this.#dueMs = performance.now()
+    this.#timer = setInterval(() => this.#sendDue(), tickMs)
+  }
+
+  /** Connections that this load holds open to a process. */
+  connectionsTo(shop: number): number {
+    return this.#clients[shop]?.connections ?? 0
+  }
+
+  /** Sends nothing more; resolves when everything is answered or given up. */
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await Promise.all(this.#open)
+    for (const client of this.#clients) client.close()
+  }
+
+  #sendDue(): void {
+    const now = performance.now()
+    for (; this.#dueMs <= now; this.#dueMs += this.#everyMs) {
+      this.lagMs = Math.max(this.lagMs, now - this.#dueMs)
+      const shop = this.#turn++ % this.#clients.length
+      const asked = this.#ask(shop, this.#visits.next()).finally(() => this.#open.delete(asked))
+      this.#open.add(asked)
+    }
+  }
+
+  async #ask(shop: number, { kind, ask, installs, reliesOn }: Visit): Promise<void> {
+    const client = this.#clients[shop]
+    if (client === undefined) return
+    const sentAtMs = performance.now()
+    const answer = await client.ask(ask)
+    const { milliseconds } = answer
+    const judged = outcomeOf(answer)
+    const record: RequestRecord = { kind, shop, sentAtMs, milliseconds, ...judged, reliesOn }
+    this.records.push(record)
+    if (installs === undefined || judged.outcome !== 'ok') return
+    const durability = textField(answer.body, 'durability')
+    if (isDurability(durability)) {
+      this.#ledger.acknowledge({ id: installs, durability, shop, atMs: performance.now() })
+    } else {
+      Object.assign(record, { outcome: 'failed', code: 'no durability in the answer' })
+    }
+  }
+}
+
+function isDurability(value: string | undefined): value is Durability {
+  return value === 'redis' || value === 'buffered'
+}
