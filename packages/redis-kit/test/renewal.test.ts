@@ -15,7 +15,9 @@ t.test('a link that was down tells that the server may have lost data, once it i
   const server = await startRedisServer({}, t)
   const link = openLink(t, server.url)
   const told = renewals(link)
-  const shared = renewals(new SharedLink('cache', link, () => 'cache:'))
+  const shared = renewals(
+    new SharedLink('cache', link, { keyPrefix: () => 'cache:', channelPrefix: 'cache:' }),
+  )
   await reaches(link, 'up')
   t.strictSame(told, [], 'the first time there is nothing to repair')
   await server.kill()

@@ -3,7 +3,7 @@ import { StoredInstances } from '../dist/stored-instances.js'
 import type { ClientLinkOptions, RedisLink } from '@stayfast/redis-kit'
 import type { Test } from 'tap'
 import { FieldCipher } from '../dist/field-cipher.js'
-import type { InstanceFields, TenantInstance } from '../dist/tenant-instance.js'
+import type { TenantInstance } from '../dist/tenant-instance.js'
 import { openLink } from './open-link.js'
 
 /** A process that uses the store. */
@@ -12,7 +12,7 @@ export interface StoreProcess {
   readonly store: OutageInstanceStore
   readonly instances: StoredInstances
   /** What it answers now, or the code of its error. */
-  answer(id: string): Promise<TenantInstance<InstanceFields> | undefined | string>
+  readonly answer: (id: string) => Promise<TenantInstance | undefined | string>
 }
 
 export const storeSettings: Omit<OutageInstanceStoreOptions, 'link'> = {

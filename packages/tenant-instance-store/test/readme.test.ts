@@ -29,7 +29,7 @@ t.test('every option is listed with its default', async (t) => {
           ? `\`'${value}'\``
           : Array.isArray(value)
             ? 'none'
-            : `\`${String(value)}\``
+            : `\`${JSON.stringify(value)}\``
     const row = options.split('\n').find((line) => line.startsWith(`| \`${name}\` |`))
     t.ok(row?.includes(`| ${shown} |`), `${name}: ${shown}`)
   }

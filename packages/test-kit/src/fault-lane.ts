@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { performance } from 'node:perf_hooks'
+import { resetSocket } from './reset-socket.js'
 
 export interface LaneFaults {
   /** Nothing moves. */
@@ -74,7 +75,7 @@ export class FaultLane {
       this.#queue.shift()
       if (head.kind === 'bytes') this.#write(head.bytes)
       else if (head.kind === 'end') this.#sink.end()
-      else this.#sink.resetAndDestroy()
+      else resetSocket(this.#sink)
     }
     if (drip) this.#nextDripAt = performance.now() + drip.everyMs
   }

@@ -1,4 +1,3 @@
-import './natural-end.js'
 export { ClusterRig, type ClusterOptions, startCluster } from './cluster-rig.js'
 export { eventually, type EventuallyOptions } from './eventually.js'
 export {

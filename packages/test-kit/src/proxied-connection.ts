@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { FaultLane, type LaneFaults } from './fault-lane.js'
+import { resetSocket } from './reset-socket.js'
 import { type Frame, FrameCutter, requestText } from './resp-frames.js'
 
 /** Asked with each request; true when this one's reply is to be lost. */
@@ -51,8 +52,8 @@ export class ProxiedConnection {
   reset(): void {
     this.#toServer.close()
     this.#toClient.close()
-    this.#client.resetAndDestroy()
-    this.#server.resetAndDestroy()
+    resetSocket(this.#client)
+    resetSocket(this.#server)
   }
 
   #onRequest(bytes: Buffer): Buffer {
