@@ -20,7 +20,8 @@ export interface LocalCopy<Value> {
 /** A read of Redis that is under way; see {@link LocalCopies.begin}. */
 export interface PendingRead {
   readonly key: string
-  overtaken: boolean
+  /** What was heard of the key since Redis was asked. */
+  overtaken: false | 'changed' | 'removed'
 }
 
 interface Entry<Value> {
@@ -68,13 +69,13 @@ export class LocalCopies<Value> {
     this.#subscription = bus?.on(topic, {
       onMessage: (payload) => {
         const { key, removed } = parseChange(payload)
-        this.#overtake(key)
+        this.#overtake(key, removed ? 'removed' : 'changed')
         if (removed) this.#entries.delete(key)
         else this.#age(key)
       },
       onRevalidate: () => {
         this.#period += 1
-        for (const key of this.#pending.keys()) this.#overtake(key)
+        for (const key of this.#pending.keys()) this.#overtake(key, 'changed')
       },
     })
   }
@@ -107,12 +108,20 @@ export class LocalCopies<Value> {
     return read
   }
 
-  /** Ends a read with what Redis said; `undefined` for nothing. It is not kept if the read was overtaken. */
+  /**
+   * Ends a read with what Redis said; `undefined` for nothing. A read that was overtaken leaves at most
+   * a stale copy, so that the key is known in an outage.
+   */
   keep(read: PendingRead, value: Value | undefined): void {
     this.drop(read)
-    if (read.overtaken) return
-    if (value === undefined) this.#entries.delete(read.key)
-    else this.#entries.set(read.key, { value, period: this.#period, verifiedAtMs: performance.now() })
+    const { key, overtaken } = read
+    const verifiedAtMs = performance.now()
+    if (overtaken === false) {
+      if (value === undefined) this.#entries.delete(key)
+      else this.#entries.set(key, { value, period: this.#period, verifiedAtMs })
+    } else if (overtaken === 'changed' && value !== undefined && !this.#entries.has(key)) {
+      this.#entries.set(key, { value, period: -1, verifiedAtMs })
+    }
   }
 
   /** Ends a read that failed. */
@@ -127,7 +136,7 @@ export class LocalCopies<Value> {
    * again: another process may have written right behind.
    */
   wrote(key: string, value: Value | undefined): void {
-    this.#overtake(key)
+    this.#overtake(key, value === undefined ? 'removed' : 'changed')
     if (value === undefined) this.#entries.delete(key)
     else this.#entries.set(key, { value, period: -1, verifiedAtMs: performance.now() })
   }
@@ -159,8 +168,11 @@ export class LocalCopies<Value> {
     this.#entries.clear()
   }
 
-  #overtake(key: string): void {
-    for (const read of this.#pending.get(key) ?? []) read.overtaken = true
+  /** A removal is not undone by a change that is heard behind it: that one will be read. */
+  #overtake(key: string, how: 'changed' | 'removed'): void {
+    for (const read of this.#pending.get(key) ?? []) {
+      if (read.overtaken !== 'removed') read.overtaken = how
+    }
   }
 
   #age(key: string): void {
