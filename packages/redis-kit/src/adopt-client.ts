@@ -33,8 +33,12 @@ const safeClusterOptions = {
   lazyConnect: true,
   enableOfflineQueue: false,
   clusterRetryStrategy: reconnectDelay,
-  retryDelayOnFailover: 200,
-  retryDelayOnClusterDown: 200,
+  // A Cluster whose nodes reconnect by themselves cannot be reset: disconnect(true) would wait for their end.
+  clusterNodeRetryStrategy: null,
+  // Above zero, a command that was under way when its connection broke is sent a second time.
+  retryDelayOnFailover: 0,
+  // Above zero, a command to a cluster that refuses waits for its deadline instead of failing at once.
+  retryDelayOnClusterDown: 0,
   slotsRefreshTimeout: 2000,
   scaleReads: 'master',
   keyPrefix: '',
@@ -43,6 +47,7 @@ const safeClusterOptions = {
 const safeNodeOptions = {
   socketTimeout: 1500,
   connectTimeout: 1500,
+  disconnectTimeout: 100,
   maxRetriesPerRequest: 0,
   autoResendUnfulfilledCommands: false,
 }

@@ -54,7 +54,7 @@ const refusals: readonly Refusal[] = [
 ]
 
 /** What a client says of a command that it did not write to its socket, nor keep. */
-const neverSent = /Stream isn't writeable and enableOfflineQueue options is false/
+const neverSent = /(Stream isn't writeable|Cluster isn't ready) and enableOfflineQueue options is false/
 
 /** Server replies that mean the connection's state is wrong, not the command. */
 const connectionTrouble =

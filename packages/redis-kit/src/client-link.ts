@@ -12,6 +12,7 @@ import type {
   Subscription,
   SubscriptionHandler,
 } from './link.js'
+import { openNodeSubscriber } from './node-subscriber.js'
 import { PrimaryWatch } from './primary-watch.js'
 import { redactError } from './redacted-error.js'
 import { RedisClock } from './redis-clock.js'
@@ -22,7 +23,12 @@ import { Subscriber } from './subscriber.js'
 export interface ClientLinkOptions {
   readonly name: string
   readonly client: RedisClient
-  /** A command that has no answer by then is given up, and the link becomes `suspect`. */
+  /**
+   * A command that has no answer by then is given up, and the link becomes `suspect`. On a Cluster whose
+   * other shards answer it stays `up`: only the primaries that are silent lose their connection, at most a
+   * quarter of a deadline later. Until such a shard is served again, commands to it fail at once; one that
+   * happens to be the first on a new connection may wait its deadline once more.
+   */
   readonly deadlineMs?: number
   /** An idle connection is asked for a sign of life this often; `false` never. */
   readonly heartbeatMs?: number | false
@@ -33,7 +39,10 @@ export interface ClientLinkOptions {
   readonly channelPrefix?: string
   /** Runs on each new connection before the link is `up`; when it throws the link stays `down`. */
   readonly prepare?: (client: RedisClient) => Promise<void>
-  /** Opens the connection for subscriptions; without it `subscribe` throws. */
+  /**
+   * Opens the connection for subscriptions; without it `subscribe` throws. Not asked on a Cluster, where
+   * it is a connection to one of the nodes, and to another one when that is lost.
+   */
   readonly openSubscriber?: () => RedisClient
   /** The client belongs to this link: it may be reset when it hangs, and is closed with the link. */
   readonly owned: boolean
@@ -74,6 +83,8 @@ export class ClientLink implements RedisLink {
   /** Counts connections, so that what one of them was asked cannot speak for the next. */
   #connection = 0
   #pendingAsk: Promise<unknown> | undefined
+  /** On a Cluster: settled when all shards have answered the last call, not only one. */
+  #complete: Promise<void> | undefined
   #lastError: Error | undefined
   #lastReadOnlyResetMs = -Infinity
   #heartbeat: NodeJS.Timeout | undefined
@@ -91,9 +102,14 @@ export class ClientLink implements RedisLink {
     this.#primaries = isClusterClient(options.client)
       ? new PrimaryWatch({
           client: options.client,
+          owned: options.owned,
           deadlineMs: this.#deadlineMs,
           onRenewed: () => {
             this.#renewed()
+          },
+          onAllLost: () => {
+            this.#onLost()
+            this.#reset()
           },
         })
       : undefined
@@ -129,7 +145,7 @@ export class ClientLink implements RedisLink {
       return Promise.reject(this.#refusal())
     }
     return this.#settle(work, options?.deadlineMs ?? this.#deadlineMs, (error) => {
-      this.#suspect(error)
+      this.#missed(error)
     })
   }
 
@@ -287,7 +303,11 @@ export class ClientLink implements RedisLink {
       // Several round trips: where each takes most of a deadline, one for all would never be met.
       if (prepare !== undefined) await this.#settle(prepare, prepareDeadlines * this.#deadlineMs)
       if (connection !== this.#connection) return
-      await this.#settle(() => this.#ask(), this.#deadlineMs)
+      await this.#settle(async () => {
+        await this.#ask()
+        // A command that meets a node while it is connecting would fail.
+        await this.#complete
+      }, this.#deadlineMs)
     } catch (error) {
       if (connection !== this.#connection) return
       this.#goDown(error instanceof Error ? error : new Error(String(error)))
@@ -317,6 +337,14 @@ export class ClientLink implements RedisLink {
   #renewed(): void {
     this.#wasLost = false
     for (const listener of this.#renewalListeners) listener()
+  }
+
+  #missed(error: Error): void {
+    const primaries = this.#primaries
+    if (primaries !== undefined && performance.now() - this.#lastAnswerMs < primaries.graceMs) {
+      // Some shard answers: the others need not suffer. If none does by now, the heartbeat will tell.
+      if (this.#state.status === 'up') void this.#ask().catch(() => undefined)
+    } else this.#suspect(error)
   }
 
   #suspect(cause: Error): void {
@@ -369,7 +397,7 @@ export class ClientLink implements RedisLink {
    */
   #ask(): Promise<unknown> {
     const sentMs = performance.now()
-    this.#pendingAsk ??= signOfLife(this.#client)
+    this.#pendingAsk ??= this.#signOfLife()
       .then((reply) => {
         this.clock.observe(reply, sentMs)
       })
@@ -377,6 +405,13 @@ export class ClientLink implements RedisLink {
         this.#pendingAsk = undefined
       })
     return this.#pendingAsk
+  }
+
+  #signOfLife(): Promise<unknown> {
+    if (this.#primaries === undefined) return signOfLife(this.#client)
+    const { first, complete } = this.#primaries.callTheRoll()
+    this.#complete = complete
+    return first
   }
 
   #leaveReadOnly(): void {
@@ -392,7 +427,8 @@ export class ClientLink implements RedisLink {
   }
 
   #openSubscriber(): Subscriber {
-    const open = this.#options.openSubscriber
+    const client = this.#client
+    const open = isClusterClient(client) ? () => openNodeSubscriber(client) : this.#options.openSubscriber
     if (open === undefined) {
       throw new Error(`The link "${this.name}" was made without openSubscriber: it cannot subscribe.`)
     }
@@ -400,6 +436,7 @@ export class ClientLink implements RedisLink {
       open,
       deadlineMs: this.#deadlineMs,
       heartbeatMs: this.#options.heartbeatMs ?? defaults.heartbeatMs,
+      handshakeMs: this.#options.handshakeMs ?? defaults.handshakeMs,
     })
   }
 }

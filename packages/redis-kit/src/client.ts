@@ -44,6 +44,7 @@ export interface RedisClient {
 /** A node's connection inside a {@link ClusterClient}. */
 export interface ClusterNodeClient extends RedisClient {
   readonly options: { readonly host?: string | undefined; readonly port?: number | undefined }
+  duplicate(overrides: object): RedisClient
 }
 
 /** What a `Cluster` has beside that. */
@@ -53,11 +54,9 @@ export interface ClusterClient extends RedisClient {
   /** Asks for CLUSTER SLOTS now; the callback is always called. */
   refreshSlotsCache(callback: (error?: Error | null) => void): void
 
-  on(event: '-node', listener: (node: ClusterNodeClient) => void): unknown
   on(event: 'connect' | 'ready' | 'close' | 'end' | 'refresh', listener: () => void): unknown
   on(event: 'error', listener: (error: Error) => void): unknown
   on(event: 'message', listener: (channel: string, message: string) => void): unknown
-  off(event: '-node', listener: (node: ClusterNodeClient) => void): unknown
   off(event: 'connect' | 'ready' | 'close' | 'end' | 'refresh', listener: () => void): unknown
   off(event: 'error', listener: (error: Error) => void): unknown
   off(event: 'message', listener: (channel: string, message: string) => void): unknown

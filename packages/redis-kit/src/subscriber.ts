@@ -1,11 +1,14 @@
 import type { RedisClient } from './client.js'
 import { startDeadline } from './deadline.js'
 import type { Subscription, SubscriptionHandler } from './link.js'
+import { reconnectDelay } from './reconnect-delay.js'
 
 interface SubscriberOptions {
-  readonly open: () => RedisClient
+  /** Called again when a client has ended for good; undefined when there is nothing to connect to at the moment. */
+  readonly open: () => RedisClient | undefined
   readonly deadlineMs: number
   readonly heartbeatMs: number | false
+  readonly handshakeMs: number
 }
 
 /** After a SUBSCRIBE that was refused the next attempt waits this long. */
@@ -17,32 +20,26 @@ const subscribeAgainMs = 1000
  */
 export class Subscriber {
   readonly #options: SubscriberOptions
-  readonly #client: RedisClient
+  #client: RedisClient | undefined
   readonly #handlers = new Map<string, Set<SubscriptionHandler>>()
   #connection = 0
   #listening = new Set<string>()
   #heartbeat: NodeJS.Timeout | undefined
   #again: NodeJS.Timeout | undefined
+  #opening: NodeJS.Timeout | undefined
+  #attempts = 0
   #cancelDeadline: () => void = () => undefined
 
   constructor(options: SubscriberOptions) {
     this.#options = options
-    this.#client = options.open()
-    this.#client.on('ready', this.#onReady)
-    this.#client.on('message', this.#onMessage)
-    this.#client.on('close', this.#onLost)
-    this.#client.on('end', this.#onLost)
-    // The link reports why Redis is away; a second voice would say the same.
-    this.#client.on('error', () => undefined)
-    if (this.#client.status === 'ready') this.#onReady()
-    else if (this.#client.status === 'wait') this.#client.connect().catch(() => undefined)
+    this.#open()
   }
 
   subscribe(channel: string, handler: SubscriptionHandler): Subscription {
     const handlers = this.#handlers.get(channel) ?? new Set()
     this.#handlers.set(channel, handlers)
     handlers.add(handler)
-    if (this.#client.status === 'ready') {
+    if (this.#client?.status === 'ready') {
       if (this.#listening.has(channel)) queueMicrotask(() => handler.onSubscribed?.())
       else void this.#listen(this.#connection)
     }
@@ -51,22 +48,63 @@ export class Subscriber {
         handlers.delete(handler)
         if (handlers.size > 0 || this.#handlers.get(channel) !== handlers) return
         this.#handlers.delete(channel)
-        if (this.#listening.delete(channel)) this.#client.unsubscribe(channel).catch(() => undefined)
+        if (this.#listening.delete(channel)) this.#client?.unsubscribe(channel).catch(() => undefined)
       },
     }
   }
 
   close(): void {
-    this.#client.off('ready', this.#onReady)
-    this.#client.off('message', this.#onMessage)
-    this.#client.off('close', this.#onLost)
-    this.#client.off('end', this.#onLost)
-    this.#stopWatching()
     this.#handlers.clear()
-    this.#client.disconnect()
+    this.#leave()?.disconnect()
+  }
+
+  #open(): void {
+    const client = this.#options.open()
+    this.#client = client
+    if (client === undefined) {
+      this.#openLater()
+      return
+    }
+    client.on('connect', this.#onConnect)
+    client.on('ready', this.#onReady)
+    client.on('message', this.#onMessage)
+    client.on('close', this.#onLost)
+    client.on('end', this.#onEnd)
+    // The link reports why Redis is away; a second voice would say the same.
+    client.on('error', () => undefined)
+    if (client.status === 'ready') this.#onReady()
+    else if (client.status === 'wait') client.connect().catch(() => undefined)
+  }
+
+  #openLater(): void {
+    this.#attempts += 1
+    clearTimeout(this.#opening)
+    this.#opening = setTimeout(() => {
+      this.#open()
+    }, reconnectDelay(this.#attempts))
+  }
+
+  /** Forgets the client; the error listener stays, for a last error would end the process. */
+  #leave(): RedisClient | undefined {
+    const client = this.#client
+    this.#client = undefined
+    this.#stopWatching()
+    client?.off('connect', this.#onConnect)
+    client?.off('ready', this.#onReady)
+    client?.off('message', this.#onMessage)
+    client?.off('close', this.#onLost)
+    client?.off('end', this.#onEnd)
+    return client
+  }
+
+  readonly #onConnect = (): void => {
+    this.#cancelDeadline()
+    this.#cancelDeadline = startDeadline(this.#options.handshakeMs, () => this.#client?.disconnect(true))
   }
 
   readonly #onReady = (): void => {
+    this.#cancelDeadline()
+    this.#attempts = 0
     this.#connection += 1
     this.#listening = new Set()
     void this.#listen(this.#connection)
@@ -87,11 +125,17 @@ export class Subscriber {
     }
   }
 
+  readonly #onEnd = (): void => {
+    this.#onLost()
+    this.#leave()
+    this.#openLater()
+  }
+
   async #listen(connection: number): Promise<void> {
     const channels = [...this.#handlers.keys()].filter((channel) => !this.#listening.has(channel))
     if (channels.length === 0) return
     try {
-      await this.#client.subscribe(...channels)
+      await this.#client?.subscribe(...channels)
     } catch {
       if (connection !== this.#connection) return
       clearTimeout(this.#again)
@@ -108,22 +152,24 @@ export class Subscriber {
 
   #scheduleHeartbeat(): void {
     const { heartbeatMs, deadlineMs } = this.#options
-    if (heartbeatMs === false) return
+    const client = this.#client
+    if (heartbeatMs === false || client === undefined) return
     this.#heartbeat = setTimeout(() => {
       this.#cancelDeadline = startDeadline(deadlineMs, () => {
-        this.#client.disconnect(true)
+        client.disconnect(true)
       })
       const answered = (): void => {
         this.#cancelDeadline()
-        if (this.#client.status === 'ready') this.#scheduleHeartbeat()
+        if (client === this.#client && client.status === 'ready') this.#scheduleHeartbeat()
       }
-      this.#client.ping().then(answered, answered)
+      client.ping().then(answered, answered)
     }, heartbeatMs)
   }
 
   #stopWatching(): void {
     clearTimeout(this.#heartbeat)
     clearTimeout(this.#again)
+    clearTimeout(this.#opening)
     this.#cancelDeadline()
   }
 }

@@ -7,7 +7,7 @@ interface Teardown {
 
 /** Opens a link the way its owners do: an ioredis client with the settings that let deadlines hold. */
 export function openLink(t: Teardown, url: string, options: Partial<ClientLinkOptions> = {}): ClientLink {
-  const open = (): Redis =>
+  const open = (overrides: { autoResubscribe?: boolean } = {}): Redis =>
     new Redis(url, {
       lazyConnect: true,
       enableOfflineQueue: false,
@@ -16,12 +16,14 @@ export function openLink(t: Teardown, url: string, options: Partial<ClientLinkOp
       connectTimeout: 1500,
       disconnectTimeout: 100,
       retryStrategy: reconnectDelay,
+      ...overrides,
     })
   const link = new ClientLink({
     name: 'default',
     client: open(),
     owned: true,
-    openSubscriber: open,
+    // The subscriber subscribes by itself when it is back; ioredis would too, with nobody to catch a failure.
+    openSubscriber: () => open({ autoResubscribe: false }),
     ...options,
   })
   t.teardown(() => link.close())
