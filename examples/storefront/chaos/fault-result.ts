@@ -73,7 +73,7 @@ export interface FaultResult {
 
 const detectionMs = 2_000
 const slowestShown = 20
-const wrongShown = 20
+const wrongShown = 5
 const repairedMs = 60_000
 /** How long a buffered write may take to reach Redis, and so the other process, after both are up. */
 const replayMs = 1_000

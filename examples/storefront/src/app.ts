@@ -1,13 +1,7 @@
-import { redisConnection } from '@stayfast/redis-connection'
-import { tenantInstanceStore } from '@stayfast/tenant-instance-store'
 import { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { type Database } from './catalogue/database.js'
 import { openCatalogue } from './catalogue/open-catalogue.js'
 import { type CatalogueSource, type StorefrontConfig } from './config.js'
-import { fastifyApp } from './fastify-app.js'
-import { requestedInstanceId } from './instances/requested-instance-id.js'
-import { createLogger } from './logger.js'
-import { storefront } from './storefront.js'
 
 /**
  * The whole app, ready to listen. Close it with `app.close()`, which closes what it has opened.
@@ -15,11 +9,27 @@ import { storefront } from './storefront.js'
  * @param database a catalogue that the caller has opened, and closes; the configured one without it.
  */
 export async function buildApp(config: StorefrontConfig, database?: Database): Promise<FastifyInstance> {
+  // The embedded Postgres takes longest, half of it in other threads: the app itself is loaded meanwhile.
+  const catalogue = database === undefined ? startCatalogue(config.catalogue) : given(database)
+  const [
+    { redisConnection },
+    { tenantInstanceStore },
+    { fastifyApp },
+    { createLogger },
+    { requestedInstanceId },
+    { storefront },
+  ] = await Promise.all([
+    import('@stayfast/redis-connection'),
+    import('@stayfast/tenant-instance-store'),
+    import('./fastify-app.js'),
+    import('./logger.js'),
+    import('./instances/requested-instance-id.js'),
+    import('./storefront.js'),
+  ])
+
   const app = fastifyApp(await createLogger(config.logLevel))
   for (const warning of config.warnings) app.log.warn(warning)
-
-  // The catalogue takes a second to open: Redis is looked for meanwhile.
-  const opening = database === undefined ? openOwn(app, config.catalogue) : Promise.resolve(database)
+  catalogue.belongsTo(app)
 
   try {
     await app.register(redisConnection, { env: config.environment })
@@ -27,7 +37,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
       instanceIdFrom: (request) => requestedInstanceId(request, config.appSecret),
     })
     await app.register(storefront, {
-      database: await opening,
+      database: await catalogue.opening,
       redis: app.redisConnection,
       instances: app.tenantInstances,
       scope: {
@@ -46,16 +56,35 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   }
 }
 
-/** Opens the configured catalogue, to be closed with the app, even when something else stops the start. */
-function openOwn(app: FastifyInstance, source: CatalogueSource): Promise<Database> {
+interface Catalogue {
+  opening: Promise<Database>
+  /** Closes it with the app, even when something else stops the start, and logs what breaks in the app's log. */
+  belongsTo: (app: FastifyInstance) => void
+}
+
+/** One that the caller closes. */
+function given(database: Database): Catalogue {
+  return { opening: Promise.resolve(database), belongsTo: () => undefined }
+}
+
+/** Begins to open the configured catalogue, before there is an app. */
+function startCatalogue(source: CatalogueSource): Catalogue {
+  let owner: FastifyInstance | undefined
   const opening = openCatalogue(source, (error) => {
-    app.log.warn({ err: error }, 'a connection to Postgres broke; the next request opens another')
+    owner?.log.warn({ err: error }, 'a connection to Postgres broke; the next request opens another')
   })
-  app.addHook('onClose', async () => {
-    const opened = await opening.catch(() => undefined)
-    await opened?.close()
-  })
-  return opening
+  // It may fail before anybody waits for it.
+  opening.catch(() => undefined)
+  return {
+    opening,
+    belongsTo: (app) => {
+      owner = app
+      app.addHook('onClose', async () => {
+        const opened = await opening.catch(() => undefined)
+        await opened?.close()
+      })
+    },
+  }
 }
 
 function vendorIdOf({ tenantInstance }: FastifyRequest): string {
