@@ -7,13 +7,18 @@ export interface CatalogueServer {
   stop(): Promise<void>
 }
 
-const script = new URL('postgres-process.js', import.meta.url)
+/** Of the storefront's tests, which need the same Postgres; started as a program, not imported. */
+const script = new URL('../test-dist/postgres-process.js', import.meta.url)
 const readyWhen = /^Postgres is ready: (\S+) (\S+)$/
 const timeoutMs = 60_000
 
 /** A Postgres with the demo catalogue in it, for all processes of a run. */
 export async function startCatalogueServer(): Promise<CatalogueServer> {
-  const server = await startProcess(script, { env: { NODE_OPTIONS: undefined }, readyWhen, timeoutMs })
+  const server = await startProcess(script, {
+    env: { NODE_OPTIONS: undefined, NODE_V8_COVERAGE: undefined },
+    readyWhen,
+    timeoutMs,
+  })
   const [, kind = '', url = ''] = readyWhen.exec(await server.waitForLine(readyWhen)) ?? []
   try {
     const database = await openCatalogue({ kind: 'postgres', url }, () => undefined)

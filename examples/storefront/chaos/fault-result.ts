@@ -18,6 +18,15 @@ export interface SlowRequest {
   outcome: Outcome
 }
 
+export interface WronglyUnknown {
+  id: string
+  durability: Durability | undefined
+  acknowledgedBy: number | undefined
+  acknowledgedAfterMs: number
+  askedOf: number
+  askedAfterMs: number
+}
+
 /** What a fault cost. Milliseconds are rounded; null stands for what was never seen. */
 export interface FaultResult {
   fault: string
@@ -45,6 +54,8 @@ export interface FaultResult {
   wronglyUnknown: number
   /** 404 for one that the other process had buffered, before it could pass it on. */
   unknownBeforeReplay: number
+  /** The first of the wrong ones; times are counted from the first strike. */
+  wrong: readonly WronglyUnknown[]
   /** From the strike until every process that lost its Redis says so; the slowest of several strikes. */
   notUpAfterMs: number | null
   /** From the end of the fault until all say `up`; from the strike where the topology mends itself. */
@@ -62,6 +73,7 @@ export interface FaultResult {
 
 const detectionMs = 2_000
 const slowestShown = 20
+const wrongShown = 20
 const repairedMs = 60_000
 /** How long a buffered write may take to reach Redis, and so the other process, after both are up. */
 const replayMs = 1_000
@@ -105,6 +117,7 @@ export function faultResult(seen: Observations): FaultResult {
     unsettled: readBack.unsettled.length,
     wronglyUnknown: wrong.length + readBack.late.length,
     unknownBeforeReplay: unreplayed.length,
+    wrong: wrong.slice(0, wrongShown).map((record) => wronglyUnknown(record, strikes[0]?.struckAtMs ?? 0)),
     notUpAfterMs: notUpAfter(seen),
     upAfterMs: upAfter(seen),
     lastTroubleAfterMs: lastTroubleAfter(seen),
@@ -124,10 +137,12 @@ function isDuringDetection({ sentAtMs, milliseconds }: RequestRecord, { struckAt
 /** What one process has buffered, the other can only know when it has reached Redis. */
 function couldNotKnow({ reliesOn, shop, sentAtMs }: RequestRecord, seen: Observations): boolean {
   if (reliesOn === undefined || reliesOn.durability === 'redis' || reliesOn.shop === shop) return false
-  const recovery = seen.strikes.find(({ healedAtMs }) => healedAtMs > reliesOn.atMs)
-  if (recovery === undefined) return false
-  const up = seen.watches[reliesOn.shop]?.until(true, recovery.healedAtMs)
-  return up === undefined || sentAtMs < recovery.healedAtMs + up + replayMs
+  const { atMs } = reliesOn
+  // Not all faults bring the link down, and after one that does it comes up later.
+  const during = seen.strikes.find(({ struckAtMs, healedAtMs }) => struckAtMs <= atMs && atMs < healedAtMs)
+  const possibleAtMs = during?.healedAtMs ?? atMs
+  const up = seen.watches[reliesOn.shop]?.until(true, possibleAtMs)
+  return up === undefined || sentAtMs < possibleAtMs + up + replayMs
 }
 
 function notUpAfter({ fault, watches, strikes }: Observations): number | null {
@@ -170,6 +185,17 @@ function slowestOf(records: readonly RequestRecord[], fromMs: number): SlowReque
       shop,
       outcome,
     }))
+}
+
+function wronglyUnknown({ reliesOn, shop, sentAtMs }: RequestRecord, fromMs: number): WronglyUnknown {
+  return {
+    id: reliesOn?.id ?? '',
+    durability: reliesOn?.durability,
+    acknowledgedBy: reliesOn?.shop,
+    acknowledgedAfterMs: Math.round((reliesOn?.atMs ?? 0) - fromMs),
+    askedOf: shop,
+    askedAfterMs: Math.round(sentAtMs - fromMs),
+  }
 }
 
 function slowest(times: readonly (number | undefined)[]): number | null {

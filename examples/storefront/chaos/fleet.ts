@@ -1,5 +1,7 @@
 import { type ManagedProcess, startProcess } from '@stayfast/test-kit'
 import { readdirSync, readFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { type RedisEnvironment } from './faults/fault.js'
 
 export type App = 'storefront' | 'plain'
@@ -58,6 +60,15 @@ export class Fleet {
   /** Lines that both have logged. */
   get logLines(): number {
     return this.#processes.reduce((sum, { lines }) => sum + lines.length, 0)
+  }
+
+  /** Writes what each has logged into a folder. */
+  async keepLogs(folder: string, name: string): Promise<void> {
+    await mkdir(folder, { recursive: true })
+    for (const [index, { lines }] of this.#processes.entries()) {
+      const text = lines.map((line) => `${line.text}\n`).join('')
+      await writeFile(join(folder, `${name}-${index}.log`), text)
+    }
   }
 
   async stop(): Promise<void> {

@@ -21,7 +21,7 @@ try {
 
 /** Plays the faults one after another; the exit code. */
 async function run(options: ChaosOptions, faults: readonly Fault[]): Promise<number> {
-  const { seed, rate, cycles, short, plain, json } = options
+  const { seed, rate, cycles, short, plain, json, logs } = options
   const app = plain ? 'plain' : 'storefront'
   const say = (text: string): void => void process.stdout.write(`${text}\n`)
   say(`seed ${seed}: ${faults.length} faults against two processes of the ${app} app`)
@@ -37,6 +37,7 @@ async function run(options: ChaosOptions, faults: readonly Fault[]): Promise<num
         rate,
         cycles,
         pace: short ? shortPace : fullPace,
+        logs,
       } as const
       const seen = await play(
         fault,

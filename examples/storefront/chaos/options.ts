@@ -18,6 +18,8 @@ export interface ChaosOptions {
   cycles: number
   /** Where the report goes as JSON. */
   json: string | undefined
+  /** Folder for what the processes have logged, a file for each. */
+  logs: string | undefined
 }
 
 export const usage = `Plays faults of Redis against two storefront processes under load, and reports what it cost.
@@ -30,6 +32,7 @@ export const usage = `Plays faults of Redis against two storefront processes und
   --cycles n            repetitions of the fault "cycles"; 50 by default
   --plain               the same load against a plain app on @fastify/redis, for comparison
   --json file           writes the report there as well
+  --logs folder         keeps what the processes log there
   --help                shows this
 
 Ends with exit code 1 when a bar is missed.
@@ -56,6 +59,7 @@ export function readOptions(args: readonly string[]): ChaosOptions | undefined {
       rate: { type: 'string' },
       cycles: { type: 'string' },
       json: { type: 'string' },
+      logs: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -69,6 +73,7 @@ export function readOptions(args: readonly string[]): ChaosOptions | undefined {
     rate: whole('rate', values.rate) ?? (values.short ? defaults.shortRate : defaults.rate),
     cycles: whole('cycles', values.cycles) ?? defaults.cycles,
     json: values.json,
+    logs: values.logs,
   }
 }
 

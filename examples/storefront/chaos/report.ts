@@ -1,6 +1,6 @@
 import { availableParallelism, loadavg } from 'node:os'
 import { type Bar, barsOf } from './bars.js'
-import { type FaultResult } from './fault-result.js'
+import { type FaultResult, type WronglyUnknown } from './fault-result.js'
 import { type App } from './fleet.js'
 import { type Outcome } from './request-record.js'
 
@@ -66,6 +66,7 @@ export function faultText(result: FaultResult): string {
       'wrongly unknown',
       `${result.wronglyUnknown}; ${result.unknownBeforeReplay} more that the other process still held in its buffer`,
     ],
+    ...result.wrong.map((wrong) => ['', wrongText(wrong)] satisfies [string, string]),
     ['link', `${after('not up', result.notUpAfterMs, 'was seen up throughout')}; ${recovery(result)}`],
     ['log', `${result.logLines} lines`],
     ['load', `left up to ${result.lagMs} ms late`],
@@ -73,6 +74,14 @@ export function faultText(result: FaultResult): string {
   const bars = barsOf(result).map(({ name, met, measured }) => `  ${met ? '✓' : '✗'} ${name}: ${measured}`)
   const table = rows.map(([name, value]) => `  ${name.padEnd(18)} ${value}`)
   return [`${result.topology}: ${result.fault}: ${result.title}`, ...table, ...bars].join('\n')
+}
+
+function wrongText(wrong: WronglyUnknown): string {
+  const { id, durability, acknowledgedBy, acknowledgedAfterMs, askedOf, askedAfterMs } = wrong
+  return (
+    `${id}: acknowledged (${durability ?? 'unknown'}) by process ${acknowledgedBy ?? 'none'} at ` +
+    `${acknowledgedAfterMs} ms, unknown to process ${askedOf} at ${askedAfterMs} ms`
+  )
 }
 
 function recovery({ upAfterMs, lastTroubleAfterMs }: FaultResult): string {

@@ -46,6 +46,8 @@ export interface ScenarioSettings {
   rate: number
   cycles: number
   pace: Pace
+  /** Folder for the logs of the processes. */
+  logs: string | undefined
 }
 
 export interface Strike {
@@ -96,6 +98,7 @@ export async function play(
     try {
       return await playOn(fault, stage, fleet, settings, progress)
     } finally {
+      if (settings.logs !== undefined) await fleet.keepLogs(settings.logs, `${fault.topology}-${fault.name}`)
       await fleet.stop()
     }
   } finally {

@@ -17,7 +17,11 @@ type ShownError = FastifyError & { headers?: Record<string, string> }
 /** Answers `error` in Fastify's shape. What is not meant for the client is logged and not told. */
 export function sendError(error: ShownError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const statusCode = error.statusCode !== undefined && error.statusCode >= 400 ? error.statusCode : 500
-  if (statusCode >= 500) request.log.error({ err: error }, 'the request failed')
+  if (statusCode >= 500) {
+    // A plugin that refuses for want of Redis has logged that once; a line for each request says no more.
+    const level = statusCode === 503 && error.code.startsWith('STAY_') ? 'debug' : 'error'
+    request.log[level]({ err: error }, 'the request failed')
+  }
   if (error.headers !== undefined) reply.headers(error.headers)
   if (statusCode === 503 && !reply.hasHeader('retry-after')) reply.header('retry-after', RETRY_AFTER_SECONDS)
   const own = /^(?:SHOP|STAY)_/.test(error.code)

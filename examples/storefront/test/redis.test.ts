@@ -53,7 +53,9 @@ t.test('with Redis down the app starts and serves, and picks Redis up when it co
     status: 'degraded',
     redis: { status: 'unhealthy', latency: null, connected: false },
   })
-  const unknown = await shop.ask('GET', '/products')
+  t.equal((await shop.ask('GET', '/products')).statusCode, 200, 'what was opened here is known here')
+  const stranger = new StorefrontClient(app, '3f2504e0-4f89-41d3-9a0c-0305e82c330f')
+  const unknown = await stranger.ask('GET', '/products')
   t.match(unknown.json(), { statusCode: 503, code: /^STAY_/, error: 'Service Unavailable' })
   t.match(unknown.headers, { 'retry-after': /^\d+$/ })
   await redis.restart()

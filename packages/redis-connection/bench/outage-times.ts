@@ -80,13 +80,13 @@ const faults: readonly (readonly [RedisLink, Fault])[] = [
     direct.redisConnection.link(),
     {
       name: 'frozen (SIGSTOP)',
-      begin: async () => {
+      begin: () => {
         server.freeze()
-        return performance.now()
+        return Promise.resolve(performance.now())
       },
-      end: async () => {
+      end: () => {
         server.thaw()
-        return performance.now()
+        return Promise.resolve(performance.now())
       },
     },
   ],
@@ -94,9 +94,9 @@ const faults: readonly (readonly [RedisLink, Fault])[] = [
     app.redisConnection.link(),
     {
       name: 'black hole',
-      begin: async () => {
+      begin: () => {
         proxy.blackHole({ drop: true })
-        return performance.now()
+        return Promise.resolve(performance.now())
       },
       end: async () => {
         await proxy.restore()

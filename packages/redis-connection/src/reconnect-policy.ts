@@ -20,16 +20,16 @@ const soundAfterMs = 1000
 /** Decides when a client connects again, and with which protocol, from how it failed. */
 export class ReconnectPolicy {
   readonly #context: Omit<DiagnosisContext, 'neverConnected'>
+  #client: RedisClient | undefined
   #neverConnected = true
-  /** What went wrong in the attempt under way; undefined while nothing has. */
-  #diagnosis: Diagnosis | undefined
   #attempts = 0
   #refusals = 0
-  #readySinceMs = Infinity
-  #handshakeSinceMs: number | undefined
-  #protocol: 2 | 3 = 3
-  #silent = true
   #silentCloses = 0
+  #protocol: 2 | 3 = 3
+  /** What is known of the attempt or the connection under way. */
+  #connectedAtMs: number | undefined
+  #readyAtMs: number | undefined
+  #diagnosis: Diagnosis | undefined
 
   constructor(context: Omit<DiagnosisContext, 'neverConnected'>) {
     this.#context = context
@@ -41,12 +41,20 @@ export class ReconnectPolicy {
    * ready, such as on a server that closes at once.
    */
   readonly retryStrategy = (): number => {
-    if (performance.now() - this.#readySinceMs > soundAfterMs) this.#attempts = 0
+    const nowMs = performance.now()
+    if (this.#readyAtMs !== undefined && nowMs - this.#readyAtMs > soundAfterMs) {
+      this.#attempts = 0
+      this.#refusals = 0
+      this.#silentCloses = 0
+    }
     this.#attempts += 1
-    this.#readySinceMs = Infinity
     if (this.#diagnosis?.retry === 'slow') this.#refusals += 1
-    // A close without a word says nothing: a server at its limit of clients does now this and now that.
-    else if (this.#diagnosis !== undefined) this.#refusals = 0
+    // A server at its limit of clients says so, closes without a word or resets, as it happens: only an
+    // attempt that did not even connect shows that something else is the matter now.
+    else if (this.#connectedAtMs === undefined) this.#refusals = 0
+    this.#considerProtocol(nowMs)
+    this.#connectedAtMs = undefined
+    this.#readyAtMs = undefined
     this.#diagnosis = undefined
     if (this.#refusals < refusalsUntilSlow) return reconnectDelay(this.#attempts)
     return Math.round(slowDelayMs * (1 + Math.random() * 0.2))
@@ -68,34 +76,32 @@ export class ReconnectPolicy {
     client.disconnect(true)
   }
 
-  /** Follows a client. Its listeners live as long as it does. */
+  /** Follows a client, which is the only one of this policy. Its listeners live as long as it does. */
   attach(client: RedisClient): void {
+    this.#client = client
     client.on('error', (error: Error) => {
       this.#diagnosis = this.diagnose(error)
-      this.#silent = false
     })
     client.on('connect', () => {
-      this.#silent = true
-      this.#handshakeSinceMs = performance.now()
+      this.#connectedAtMs = performance.now()
     })
     client.on('ready', () => {
       this.#neverConnected = false
-      this.#handshakeSinceMs = undefined
-      this.#readySinceMs = performance.now()
+      this.#readyAtMs = performance.now()
       this.#diagnosis = undefined
-      this.#refusals = 0
-      this.#silentCloses = 0
     })
-    client.on('close', () => {
-      const sinceMs = this.#handshakeSinceMs
-      this.#handshakeSinceMs = undefined
-      if (sinceMs === undefined) return
-      const isSilent = this.#silent && performance.now() - sinceMs <= silentCloseWithinMs
-      this.#silentCloses = isSilent ? this.#silentCloses + 1 : 0
-      if (this.#silentCloses < silentClosesUntilOtherProtocol) return
-      this.#silentCloses = 0
-      this.#protocol = this.#protocol === 3 ? 2 : 3
-      setClientOption(client, 'protocol', this.#protocol)
-    })
+  }
+
+  /** In RESP2 there may be no greeting to close on: a connection that is lost right after it counts as well. */
+  #considerProtocol(nowMs: number): void {
+    if (this.#connectedAtMs === undefined) return
+    const isGreeting = this.#readyAtMs === undefined || this.#protocol === 2
+    const isSilent =
+      isGreeting && this.#diagnosis === undefined && nowMs - this.#connectedAtMs <= silentCloseWithinMs
+    this.#silentCloses = isSilent ? this.#silentCloses + 1 : 0
+    if (this.#silentCloses < silentClosesUntilOtherProtocol) return
+    this.#silentCloses = 0
+    this.#protocol = this.#protocol === 3 ? 2 : 3
+    if (this.#client !== undefined) setClientOption(this.#client, 'protocol', this.#protocol)
   }
 }

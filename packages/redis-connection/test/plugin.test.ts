@@ -6,7 +6,7 @@ import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { Redis as Valkey } from 'iovalkey'
 import t from 'tap'
-import redisConnection from '../dist/index.js'
+import redisConnection, { type RedisConnection } from '../dist/index.js'
 import { listen, reaches, rejection, startApp } from './support/app.js'
 
 t.test('without any configuration the app starts, works in memory and says so', async (t) => {
@@ -125,15 +125,14 @@ t.test('a start with Redis down takes at most half a second longer than one with
 
 t.test('a second connection under another name leaves app.redis to the first', async (t) => {
   const [one, two] = await Promise.all([startRedisServer({}, t), startRedisServer({}, t)])
-  const { app } = await startApp(t, { url: one.url })
-  const other = Fastify()
-  t.teardown(() => other.close())
-  await other.register(redisConnection, { env: false, url: one.url })
-  await other.register(redisConnection, { env: false, url: two.url, decorateAs: 'sessionRedis' })
-  await other.ready()
-  const second = other.getDecorator<typeof app.redisConnection>('sessionRedis')
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(redisConnection, { env: false, url: one.url })
+  await app.register(redisConnection, { env: false, url: two.url, decorateAs: 'sessionRedis' })
+  await app.ready()
+  const second = app.getDecorator<RedisConnection>('sessionRedis')
   t.equal(second.status, 'up')
-  t.not(second.client, other.redis)
+  t.not(second.client, app.redis)
   await second.link().run((client) => client.set('where', 'two'))
   t.equal(await two.command('get', 'where'), 'two')
   t.equal(await one.command('get', 'where'), null)

@@ -82,7 +82,8 @@ function onNetwork(
         for (const proxy of struck(proxies)) await proxy.restore()
       },
       close: async () => {
-        // The processes have gone: their connections end by themselves, in order.
+        // The processes have gone: their connections end by themselves, in order, over a wire that works.
+        for (const proxy of proxies) await proxy.restore()
         await eventually(() => proxies.every(({ connections }) => connections === 0))
         await Promise.all(proxies.map((proxy) => proxy.stop()))
         await redis.stop()

@@ -20,7 +20,7 @@ export interface TestApp {
   /** What the log holds, as text. */
   readonly log: string[]
   /** Lines of level warn and above, or with `info` all of them, without Fastify's own. */
-  lines(level?: 'info' | 'warn'): string[]
+  readonly lines: (level?: 'info' | 'warn') => string[]
 }
 
 /** What was rejected while nobody looked, as would end an app; to be asked at the end of a test. */

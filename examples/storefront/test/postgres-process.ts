@@ -1,4 +1,4 @@
-import { startPostgres } from '../test-dist/postgres-server.js'
+import { startPostgres } from './postgres-server.js'
 
 /**
  * The Postgres that both processes share, in a process of its own: where none is installed it is PGlite, whose

@@ -1,0 +1,31 @@
+import { readFile } from 'node:fs/promises'
+import { startRedisServer } from '@stayfast/test-kit'
+import { Redis } from 'ioredis'
+import t from 'tap'
+import { VisitCounter } from './apps/visit-counter.js'
+import { reaches } from './open-link.js'
+
+t.test('the store of the README counts, and does not make its caller wait while Redis is away', async (t) => {
+  const server = await startRedisServer({}, t)
+  const client = new Redis(server.url)
+  client.on('error', () => undefined)
+  const visits = new VisitCounter(client)
+  t.teardown(async () => {
+    await visits.link.close()
+    client.disconnect()
+  })
+  await reaches(visits.link, 'up')
+  t.equal(await visits.count('tenant:1'), 1)
+  t.equal(await server.command('get', 'visits:tenant%003a1'), '1')
+  await Promise.all([reaches(visits.link, 'down'), server.kill()])
+  const startedMs = performance.now()
+  t.equal(await visits.count('tenant:1'), undefined)
+  t.ok(performance.now() - startedMs < 50)
+})
+
+t.test('the README shows this very store, and names test files that exist', async (t) => {
+  const read = (path: string): Promise<string> => readFile(new URL(`../${path}`, import.meta.url), 'utf8')
+  const readme = await read('README.md')
+  t.ok(readme.includes(`\`\`\`ts\n${await read('test/apps/visit-counter.ts')}\`\`\``))
+  for (const [, path = ''] of readme.matchAll(/`(test\/[\w./-]+\.ts)`/g)) await t.resolves(read(path), path)
+})
