@@ -4,6 +4,7 @@ import type { AdoptedServer } from './configuration/adopted-client.js'
 import type { AdoptedConfig, OpenedConfig, Target } from './configuration/connection-config.js'
 import type { Diagnosis } from './diagnosis/diagnosis.js'
 import {
+  blockingClusterOptionsFor,
   blockingIoredisOptionsFor,
   clusterOptionsFor,
   ioredisOptionsFor,
@@ -24,7 +25,7 @@ export interface OpenedClient {
 /** Opens the clients of placements, from configuration or from a client that the app has. */
 export interface ClientOpener<Server extends DatabaseHost> {
   open(placement: Placement<Server>): OpenedClient
-  /** A client for subscriptions. */
+  /** A client for subscriptions; not asked on a Cluster, where the link connects to a single node. */
   openSubscriber(placement: Placement<Server>): RedisClient
   /** A client that may wait for work in Redis; it is on `db` from the start. */
   openBlocking(placement: Placement<Server>, db: number, drainDelaySeconds: number | undefined): RedisClient
@@ -57,7 +58,15 @@ export class ConfiguredOpener implements ClientOpener<Target['server']> {
 
   openBlocking(target: Target, db: number, drainDelaySeconds: number | undefined): RedisClient {
     const policy = policyOf(target)
-    if (this.isCluster(target)) return this.#openCluster(target, policy)
+    if (this.isCluster(target)) {
+      const { nodes, options } = blockingClusterOptionsFor(
+        target,
+        this.#config,
+        reconnectBy(policy),
+        drainDelaySeconds,
+      )
+      return new Cluster(nodes, options)
+    }
     const options = blockingIoredisOptionsFor(target, this.#config, reconnectBy(policy), drainDelaySeconds)
     const client = new Redis({ ...options, db })
     policy.attach(client)
@@ -81,7 +90,9 @@ export class ConfiguredOpener implements ClientOpener<Target['server']> {
 
   #openCluster(target: Target, policy: ReconnectPolicy): Cluster {
     const { nodes, options } = clusterOptionsFor(target, this.#config, reconnectBy(policy))
-    return new Cluster(nodes, options)
+    const client = new Cluster(nodes, options)
+    policy.attach(client)
+    return client
   }
 }
 

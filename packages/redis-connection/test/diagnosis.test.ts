@@ -127,12 +127,37 @@ t.test('every signal of the table is recognised by what servers and networks rea
     ],
     ['no-socket-file', coded('ENOENT', 'connect ENOENT /run/redis.sock'), plain, 'fast'],
     [
-      'sentinels-unreachable',
+      'unknown-master',
       new Error('All sentinels are unreachable. Retrying from scratch after 10ms.'),
       plain,
       'fast',
     ],
+    [
+      'unknown-master',
+      new Error(
+        'All sentinels are unreachable. Retrying from scratch after 10ms. Last error: ERR No such master with that name',
+      ),
+      plain,
+      'fast',
+    ],
+    [
+      'sentinels-unreachable',
+      new Error(
+        'All sentinels are unreachable. Retrying from scratch after 10ms. Last error: connect ECONNREFUSED',
+      ),
+      plain,
+      'fast',
+    ],
+    [
+      'sentinel-credentials',
+      new Error(
+        'All sentinels are unreachable. Retrying from scratch after 10ms. Last error: NOAUTH Authentication required.',
+      ),
+      plain,
+      'fast',
+    ],
     ['nodes-unreachable', new Error('None of startup nodes is available'), plain, 'fast'],
+    ['nodes-unreachable', new Error('Failed to refresh slots cache.'), plain, 'fast'],
     ['closed', coded('ECONNRESET', 'read ECONNRESET'), later, 'fast'],
     ['closed', new Error('Connection is closed.'), later, 'fast'],
     [

@@ -4,6 +4,7 @@ import t from 'tap'
 import { resolveConnectionConfig, type OpenedConfig } from '../dist/configuration/connection-config.js'
 import {
   blockingIoredisOptionsFor,
+  blockingClusterOptionsFor,
   clusterOptionsFor,
   ioredisOptionsFor,
 } from '../dist/configuration/ioredis-options.js'
@@ -100,7 +101,7 @@ t.test('sentinels and clusters get the settings that make a failover short', (t)
     db: 1,
   })
   t.equal(options.sentinelRetryStrategy?.(1), 200)
-  t.equal(options.sentinelRetryStrategy?.(50), 5000)
+  t.equal(options.sentinelRetryStrategy?.(50), 2000)
 
   const cluster = open({ cluster: { nodes: ['a:7000'] }, password: 'p', tls: true })
   const { nodes, options: clusterOptions } = clusterOptionsFor(cluster.targets.default, cluster, reconnect)
@@ -108,6 +109,7 @@ t.test('sentinels and clusters get the settings that make a failover short', (t)
   t.match(clusterOptions, {
     enableOfflineQueue: false,
     slotsRefreshTimeout: 2000,
+    retryDelayOnFailover: 0,
     redisOptions: { password: 'p', socketTimeout: 1500, tls: { rejectUnauthorized: true } },
   })
   clusterOptions.dnsLookup?.('a', (error, address) => t.same([error, address], [null, 'a']))
@@ -117,6 +119,15 @@ t.test('sentinels and clusters get the settings that make a failover short', (t)
     undefined,
   )
   new Cluster(nodes, clusterOptions).disconnect()
+
+  const waiting = blockingClusterOptionsFor(cluster.targets.default, cluster, reconnect).options
+  t.match(waiting, { enableOfflineQueue: true, redisOptions: { maxRetriesPerRequest: null } })
+  t.equal(waiting.redisOptions.socketTimeout, undefined, 'a connection that waits for work may be silent')
+  t.equal(
+    blockingIoredisOptionsFor(sentinel.targets.queue, sentinel, reconnect).socketTimeout,
+    undefined,
+    'through sentinels too',
+  )
   new Redis(options).disconnect()
   t.end()
 })

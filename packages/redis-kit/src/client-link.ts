@@ -272,7 +272,10 @@ export class ClientLink implements RedisLink {
   }
 
   readonly #onError = (error: Error): void => {
-    this.#lastError = redactError(error)
+    const cause = redactError(error)
+    // A client that looks for its primary through sentinels goes on asking them without ever closing.
+    if (this.#state.status === 'connecting' || this.#state.status === 'down') this.#goDown(cause)
+    this.#lastError = cause
   }
 
   readonly #onLost = (): void => {

@@ -1,4 +1,5 @@
 import type { ClusterNode, ClusterOptions, RedisOptions } from 'ioredis'
+import { QuietSentinelConnector } from '../quiet-sentinel-connector.js'
 import type { OpenedConfig, Target } from './connection-config.js'
 
 /** What the caller decides: it owns the reconnects. */
@@ -64,7 +65,7 @@ export function blockingIoredisOptionsFor(
   return {
     ...addressOf(target),
     ...connectionOptions(target, reconnect),
-    ...(drainDelaySeconds === undefined ? {} : { socketTimeout: 2 * drainDelaySeconds * 1000 + 5000 }),
+    ...silenceOf(drainDelaySeconds),
     retryStrategy: reconnect.retryStrategy,
     ...config.ioredis,
     enableReadyCheck: true,
@@ -74,31 +75,32 @@ export function blockingIoredisOptionsFor(
   }
 }
 
-/** Start nodes and options of a Cluster; ioredis wants the offline queue at the top, sockets below. */
+/**
+ * Start nodes and options of a Cluster; ioredis wants the offline queue at the top, sockets below.
+ *
+ * A command is sent at most once here too: with a `retryDelayOnFailover` above 0 ioredis sends one again that was
+ * under way when its connection broke. `retryDelayOnClusterDown` is 0 because a command would wait for its deadline
+ * where the cluster has said no. Nodes do not reconnect by themselves (`clusterNodeRetryStrategy`), because
+ * `disconnect(true)` would then wait for their end; the link finds the new primary.
+ */
 export function clusterOptionsFor(
   target: Target,
   config: ClientConfig,
   reconnect: ReconnectOptions,
 ): { readonly nodes: ClusterNode[]; readonly options: ClusterClientOptions } {
-  const { server } = target
-  const { retryStrategy: clusterRetryStrategy } = reconnect
   return {
-    nodes: server.endpoints.flatMap(({ host, port }) => (host === undefined ? [] : [{ host, port }])),
+    nodes: nodesOf(target),
     options: {
-      clusterRetryStrategy,
-      lazyConnect: true,
+      ...clusterAddressOf(target, reconnect),
       enableOfflineQueue: false,
-      // Measured: writes again 2.2 s after a kill and 2.6 s after a freeze, against more than 30 s.
-      retryDelayOnFailover: 200,
-      retryDelayOnClusterDown: 200,
-      slotsRefreshTimeout: 2000,
-      // Certificates are made out to names: an address looked up beforehand would not match.
-      ...(server.tls ? { dnsLookup: (address, callback) => callback(null, address) } : {}),
+      clusterNodeRetryStrategy: null,
+      retryDelayOnFailover: 0,
+      retryDelayOnClusterDown: 0,
       redisOptions: {
         ...loginOf(target),
         ...connectionOptions(target, reconnect),
         db: 0,
-        // A node that hangs is found here: the link sees the cluster as a whole.
+        // A node that hangs while it greets is found here: the link sees those that have been ready.
         socketTimeout: 1500,
         maxRetriesPerRequest: 0,
         autoResendUnfulfilledCommands: false,
@@ -106,6 +108,52 @@ export function clusterOptionsFor(
       },
     },
   }
+}
+
+/** The same for a Cluster client that blocks on purpose; see {@link blockingIoredisOptionsFor}. */
+export function blockingClusterOptionsFor(
+  target: Target,
+  config: ClientConfig,
+  reconnect: ReconnectOptions,
+  drainDelaySeconds?: number,
+): { readonly nodes: ClusterNode[]; readonly options: ClusterClientOptions } {
+  return {
+    nodes: nodesOf(target),
+    options: {
+      ...clusterAddressOf(target, reconnect),
+      enableOfflineQueue: true,
+      retryDelayOnFailover: 200,
+      retryDelayOnClusterDown: 200,
+      redisOptions: {
+        ...loginOf(target),
+        ...connectionOptions(target, reconnect),
+        db: 0,
+        ...silenceOf(drainDelaySeconds),
+        ...config.ioredis,
+        maxRetriesPerRequest: null,
+      },
+    },
+  }
+}
+
+function nodesOf({ server }: Target): { readonly host: string; readonly port: number }[] {
+  return server.endpoints.flatMap(({ host, port }) => (host === undefined ? [] : [{ host, port }]))
+}
+
+function clusterAddressOf({ server }: Target, { retryStrategy }: ReconnectOptions): ClusterClientOptions {
+  return {
+    redisOptions: {},
+    clusterRetryStrategy: retryStrategy,
+    lazyConnect: true,
+    slotsRefreshTimeout: 2000,
+    // Certificates are made out to names: an address looked up beforehand would not match.
+    ...(server.tls ? { dnsLookup: (address, callback) => callback(null, address) } : {}),
+  }
+}
+
+/** How long a connection that waits for work may be silent. */
+function silenceOf(drainDelaySeconds: number | undefined): { readonly socketTimeout: number | undefined } {
+  return { socketTimeout: drainDelaySeconds === undefined ? undefined : 2 * drainDelaySeconds * 1000 + 5000 }
 }
 
 function loginOf({ server }: Target): Pick<ClientOptions, 'username' | 'password' | 'tls'> {
@@ -129,15 +177,16 @@ function sentinelOptionsOf(target: Target): ClientOptions {
     ...loginOf(target),
     db: target.db,
     name: server.masterName,
-    sentinels: server.endpoints.flatMap(({ host, port }) => (host === undefined ? [] : [{ host, port }])),
+    sentinels: nodesOf(target),
     sentinelUsername: username,
     sentinelPassword: password,
     ...(tls === undefined ? {} : { enableTLSForSentinelMode: true, sentinelTLS: tls }),
     // Measured: writes again 2.3 s after a kill and 3.4 s after a freeze, against more than 25 s.
+    Connector: QuietSentinelConnector,
     failoverDetector: true,
     sentinelCommandTimeout: 1000,
     // The default asks again at once and floods the log.
-    sentinelRetryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), 5000),
+    sentinelRetryStrategy: (attempt) => Math.min(100 * 2 ** Math.min(attempt, 10), 2000),
     socketTimeout: 1500,
   }
 }

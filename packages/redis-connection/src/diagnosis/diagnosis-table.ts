@@ -30,6 +30,28 @@ const INTERNAL_RENDER = 'The internal URL works only from services of the same a
 /** In the order of matching: what a server says comes before what the network says. */
 export const signals: readonly SignalRow[] = [
   {
+    signal: 'unknown-master',
+    // What went wrong with a sentinel is named at the end; without that nothing did.
+    when: { text: /^All sentinels are unreachable(?!.*Last error(?!: ERR No such master))/ },
+    summary: 'The sentinels answer, and none of them knows a master of that name.',
+    hint: 'Check REDIS_SENTINEL_NAME (the option sentinel.name); SENTINEL MASTERS lists the names they know.',
+    retry: 'fast',
+  },
+  {
+    signal: 'sentinel-credentials',
+    when: { text: /^All sentinels are unreachable.*Last error: (NOAUTH|WRONGPASS|NOPERM|ERR AUTH)/ },
+    summary: 'The sentinels refused the user or the password; theirs is not that of the servers.',
+    hint: 'Give theirs as the option sentinel.password, or in REDIS_SENTINELS as redis://:password@host:port.',
+    retry: 'fast',
+  },
+  {
+    signal: 'sentinels-unreachable',
+    when: { text: /^All sentinels are unreachable/ },
+    summary: 'No sentinel answers.',
+    hint: 'Start them, or check REDIS_SENTINELS.',
+    retry: 'fast',
+  },
+  {
     signal: 'wrong-credentials',
     when: { text: /^WRONGPASS|invalid password|invalid username-password/i },
     summary: 'Redis refused the user or the password.',
@@ -274,6 +296,13 @@ export const signals: readonly SignalRow[] = [
     providerHints: { render: ALLOWLIST },
   },
   {
+    signal: 'nodes-unreachable',
+    when: { text: /Failed to refresh slots cache|None of startup nodes is available|Cluster isn't ready/ },
+    summary: 'No node of the cluster answers.',
+    hint: 'Start them, or check REDIS_CLUSTER_NODES; if they run, check whether they speak TLS (REDIS_TLS).',
+    retry: 'fast',
+  },
+  {
     signal: 'closed-at-once',
     when: {
       codes: ['ECONNRESET'],
@@ -330,7 +359,7 @@ export const signals: readonly SignalRow[] = [
     signal: 'timeout',
     when: {
       codes: ['ETIMEDOUT', 'ESOCKETTIMEDOUT'],
-      text: /ETIMEDOUT|Socket timeout|Command timed out|Failed to refresh slots cache/,
+      text: /ETIMEDOUT|Socket timeout|Command timed out/,
     },
     summary: 'Redis did not answer in time.',
     hint: 'It hangs, or the network swallows what is sent: check the server and the firewall.',
@@ -341,20 +370,6 @@ export const signals: readonly SignalRow[] = [
     when: { codes: ['ENOENT', 'ENOTSOCK', 'EACCES'] },
     summary: 'The socket file is not there or may not be opened.',
     hint: 'Check the path, that Redis runs (unixsocket), and its permissions (unixsocketperm).',
-    retry: 'fast',
-  },
-  {
-    signal: 'sentinels-unreachable',
-    when: { text: /All sentinels are unreachable/ },
-    summary: 'No sentinel answers, or none knows a master of that name.',
-    hint: 'Check REDIS_SENTINELS and REDIS_SENTINEL_NAME.',
-    retry: 'fast',
-  },
-  {
-    signal: 'nodes-unreachable',
-    when: { text: /None of startup nodes is available|Cluster isn't ready/ },
-    summary: 'No node of the cluster answers.',
-    hint: 'Check REDIS_CLUSTER_NODES.',
     retry: 'fast',
   },
   {
