@@ -11,7 +11,7 @@ export interface ConnectionCheckResult {
 }
 
 /** A probe is answered within this time, from the last measurement if the one under way takes longer. */
-const answerWithinMs = 40
+const answerWithinMs = 15
 /** A measurement is good for this long; probes cannot be used as an amplifier. */
 const freshForMs = 500
 
