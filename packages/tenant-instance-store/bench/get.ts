@@ -1,13 +1,15 @@
-import { readFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { startRedisServer } from '@stayfast/test-kit'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import tenantInstanceStore, { type TenantInstance } from '../dist/index.js'
+import { withGetFigures, type GetComparison, type GetResults } from './get-report.js'
 
 /**
  * What `tenantInstances.get` costs over a bare GET and JSON.parse with the same client library, on the
- * same server, of the same document. Prints JSON: medians, every sample, and the versions.
+ * same server, of the same document; asking Redis each time, and answering from memory. Writes JSON to
+ * bench/results (medians, every sample, the versions) and the figures into the README.
  */
 const readsPerRun = 30_000
 const runs = 9
@@ -63,8 +65,11 @@ async function version(name: string): Promise<string> {
 const server = await startRedisServer()
 const redis = new Redis(server.url)
 const app = Fastify()
+const fromRedis = 'instancesFromRedis'
 app.register(tenantInstanceStore, { redis })
+app.register(tenantInstanceStore, { redis, decorateAs: fromRedis, answerFromMemory: false })
 await app.ready()
+const asking = app.getDecorator<typeof app.tenantInstances>(fromRedis)
 for (const id of ids) {
   await app.tenantInstances.save(merchant(id))
   await redis.set(`bare:${id}`, JSON.stringify(merchant(id)))
@@ -74,50 +79,57 @@ const bareRead: Read = async (id) => {
   const instance: unknown = JSON.parse((await redis.get(`bare:${id}`)) ?? 'null')
   return instance
 }
-const storeRead: Read = (id) => app.tenantInstances.get(id)
+const redisRead: Read = (id) => asking.get(id)
+const memoryRead: Read = (id) => app.tenantInstances.get(id)
 
-async function compare(concurrency: number): Promise<object> {
-  const samples = { bare: [] as number[], tenantInstances: [] as number[] }
-  await run(bareRead, concurrency)
-  await run(storeRead, concurrency)
+async function compare(concurrency: number): Promise<GetComparison> {
+  const samples = { bare: [] as number[], fromRedis: [] as number[], fromMemory: [] as number[] }
+  for (const read of [bareRead, redisRead, memoryRead]) await run(read, concurrency)
   // In turns, so that what else the machine does falls on both.
   for (let round = 0; round < runs; round += 1) {
     samples.bare.push(await run(bareRead, concurrency))
-    samples.tenantInstances.push(await run(storeRead, concurrency))
+    samples.fromRedis.push(await run(redisRead, concurrency))
+    samples.fromMemory.push(await run(memoryRead, concurrency))
   }
-  const [bare, tenantInstances] = [median(samples.bare), median(samples.tenantInstances)]
+  const bare = median(samples.bare)
+  const ratio = (readsPerSecond: readonly number[]): number =>
+    Number((median(readsPerSecond) / bare).toFixed(2))
   return {
     concurrency,
-    median: { bare, tenantInstances },
-    ratio: Number((tenantInstances / bare).toFixed(3)),
+    medianBare: bare,
+    ratios: { fromRedis: ratio(samples.fromRedis), fromMemory: ratio(samples.fromMemory) },
     samples,
   }
 }
 
 const results = [await compare(64), await compare(1)]
 const info = await redis.info('server')
-console.log(
-  JSON.stringify(
-    {
-      benchmark: 'tenantInstances.get against GET and JSON.parse',
-      unit: 'reads per second',
-      readsPerRun,
-      runs,
-      documentBytes: Buffer.byteLength(JSON.stringify(merchant(ids[0] ?? ''))),
-      bar: { concurrency: 64, ratio: 0.8 },
-      results,
-      versions: {
-        node: process.version,
-        redis: /redis_version:(\S+)/.exec(info)?.[1],
-        ioredis: await version('ioredis'),
-        fastify: await version('fastify'),
-      },
-      machine: { cpus: cpus().length, model: cpus()[0]?.model },
-    },
-    null,
-    2,
-  ),
-)
+const report: GetResults = {
+  benchmark: 'tenantInstances.get against GET and JSON.parse',
+  unit: 'reads per second',
+  readsPerRun,
+  runs,
+  documentBytes: Buffer.byteLength(JSON.stringify(merchant(ids[0] ?? ''))),
+  bar: { concurrency: 64, ratio: 0.8 },
+  results,
+  versions: {
+    node: process.version,
+    redis: /redis_version:(\S+)/.exec(info)?.[1] ?? '',
+    ioredis: await version('ioredis'),
+    fastify: await version('fastify'),
+  },
+  machine: { cpus: cpus().length, model: cpus()[0]?.model ?? '' },
+}
+const root = new URL('..', import.meta.url)
+await mkdir(new URL('bench/results/', root), { recursive: true })
+await writeFile(new URL('bench/results/get.json', root), `${JSON.stringify(report, null, 2)}\n`)
+const readme = new URL('README.md', root)
+await writeFile(readme, withGetFigures(await readFile(readme, 'utf8'), report))
+for (const { concurrency, ratios } of results) {
+  console.log(
+    `${concurrency} at a time: ${ratios.fromRedis} × bare from Redis, ${ratios.fromMemory} × from memory`,
+  )
+}
 await app.close()
 redis.disconnect()
 await server.stop()

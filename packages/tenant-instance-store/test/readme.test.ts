@@ -1,5 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import t from 'tap'
+import { withGetFigures, type GetResults } from '../bench-dist/get-report.js'
 import { defaultOptions } from '../dist/options.js'
 
 const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8')
@@ -58,4 +59,12 @@ t.test('every promise names a test that exists', async (t) => {
     )
   }
   t.ok(promises > 8, `${promises} promises`)
+})
+
+t.test('the figures are those that were measured', async (t) => {
+  const results = JSON.parse(await read('../bench/results/get.json')) as GetResults
+  const unaligned = (text: string): string => text.replace(/ {2,}/g, ' ').replace(/-{3,}/g, '---')
+  t.equal(unaligned(withGetFigures(readme, results)), unaligned(readme), 'pnpm bench mends it')
+  const atBar = results.results.find(({ concurrency }) => concurrency === results.bar.concurrency)
+  t.ok((atBar?.ratios.fromRedis ?? 0) >= results.bar.ratio, 'the bar is met')
 })
