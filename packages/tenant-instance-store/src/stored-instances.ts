@@ -50,8 +50,9 @@ export class StoredInstances<Fields = InstanceFields> implements Omit<TenantInst
   }
 
   async save(instance: TenantInstance<Fields>, { ifAbsent = false }: SaveOptions = {}): Promise<Saved> {
-    const fields = this.#cipher.encryptAll(instance.id, encodeFields(instance))
+    const texts = encodeFields(instance)
     const id = checkInstanceId(instance.id, this.#isInstanceId)
+    const fields = this.#cipher.encryptAll(id, texts)
     const { durability, existed } = await this.#store().write(id, {
       kind: ifAbsent ? 'create' : 'replace',
       fields,

@@ -11,6 +11,8 @@
  *   base       the newest stamp of a replace or remove: older fields are gone
  *   f:"name"   for each field "<stamp> <JSON text>", the name as JSON too; without a text the field was
  *              removed, and the stamp keeps older writes from bringing it back
+ *   w:"name"   the same of a create, which counts where there is no f:"name"; kept beside it, because an
+ *              older replace may still come and take that away
  * ```
  *
  * Values are never decoded here: cjson turns [] into {} and rounds large numbers. The document is put
@@ -19,8 +21,7 @@
  *
  * A stamp of now is `max(newest + 1, Redis TIME in µs)`, in 16 digits, so that stamps compare as
  * texts. A write that waited for Redis brings its own; it wins or loses field by field, and a
- * removal wins over what is older, whatever comes first. The fields of a create carry a `~` behind
- * their stamp: they give way to any other.
+ * removal wins over what is older. Whatever order writes come in, the same comes out.
  *
  * Atomic, because readers must not see old fields beside new ones, two writers of different fields
  * must lose nothing, and an update that meets a removal must not bring the instance back.
@@ -36,13 +37,15 @@ if notAfter ~= '' and now > tonumber(notAfter) then return { 'late' } end
 local graveSeconds = 604800
 
 local stored = redis.call('HGETALL', key)
+-- By the name of the hash's field, f:"name" or w:"name".
 local stamps, texts, before = {}, {}, {}
 local newest, alive, removed, base = '', '', '', ''
 local existed = false
 for i = 1, #stored, 2 do
   local name, value = stored[i], stored[i + 1]
-  if string.sub(name, 1, 2) == 'f:' then
-    local field = string.sub(name, 3)
+  local field = name
+  local kind = string.sub(name, 1, 2)
+  if kind == 'f:' or kind == 'w:' then
     local space = string.find(value, ' ', 1, true)
     stamps[field] = string.sub(value, 1, space - 1)
     texts[field] = string.sub(value, space + 1)
@@ -58,7 +61,6 @@ if #stored > 0 and newest == '' then return { 'foreign' } end
 
 local function later(a, b) if a > b then return a end return b end
 local function microseconds(stamp) return tonumber(string.match(stamp, '^%d+')) or 0 end
-local function isWeak(stamp) return string.sub(stamp, -1) == '~' end
 
 local at = 8
 local isNew = false
@@ -84,23 +86,27 @@ while at <= #ARGV do
     end
   end
   for n = 1, count do
-    local field, text = ARGV[at], ARGV[at + 1]
+    local field, text = (kind == 'create' and 'w:' or 'f:') .. ARGV[at], ARGV[at + 1]
     at = at + 2
-    local its = stamps[field]
-    local wins
-    if kind == 'create' then wins = not its or (isWeak(its) and stamp .. '~' > its)
-    else wins = not its or isWeak(its) or stamp > its end
+    local wins = not stamps[field] or stamp > stamps[field]
     if wins and stamp >= base then
-      stamps[field] = kind == 'create' and stamp .. '~' or stamp
+      stamps[field] = stamp
       texts[field] = text
     end
   end
 end
 
-local names = {}
+local names, values = {}, {}
 for field, text in pairs(texts) do
-  if text ~= '' then names[#names + 1] = field
-  elseif microseconds(stamps[field]) < now - graveSeconds * 1000000 then stamps[field] = nil end
+  local name = string.sub(field, 3)
+  local counts = string.sub(field, 1, 2) == 'f:' or not texts['f:' .. name]
+  if counts and text ~= '' then
+    names[#names + 1] = name
+    values[name] = text
+  elseif text == '' and microseconds(stamps[field]) < now - graveSeconds * 1000000 then
+    stamps[field] = nil
+    stamps['w:' .. name] = nil
+  end
 end
 local exists = alive > removed
 local json = ''
@@ -111,7 +117,7 @@ if exists then
     parts[#parts + 1] = ','
     parts[#parts + 1] = field
     parts[#parts + 1] = ':'
-    parts[#parts + 1] = texts[field]
+    parts[#parts + 1] = values[field]
   end
   parts[#parts + 1] = '}'
   json = table.concat(parts)
@@ -124,11 +130,11 @@ end
 if existed and not exists then redis.call('HDEL', key, 'json', 'seen') end
 redis.call('HSET', key, 'stamp', newest, 'alive', alive, 'removed', removed, 'base', base)
 for field, value in pairs(before) do
-  if not stamps[field] then redis.call('HDEL', key, 'f:' .. field) end
+  if not stamps[field] then redis.call('HDEL', key, field) end
 end
 for field, its in pairs(stamps) do
   local value = its .. ' ' .. texts[field]
-  if before[field] ~= value then redis.call('HSET', key, 'f:' .. field, value) end
+  if before[field] ~= value then redis.call('HSET', key, field, value) end
 end
 if exists then
   redis.call('HSET', key, 'json', json, 'seen', string.format('%.0f', math.floor(now / 1000)))
