@@ -60,6 +60,7 @@ export class Subscriber {
 
   #open(): void {
     const client = this.#options.open()
+    subscribeNothingByItself(client)
     this.#client = client
     if (client === undefined) {
       this.#openLater()
@@ -172,4 +173,13 @@ export class Subscriber {
     clearTimeout(this.#opening)
     this.#cancelDeadline()
   }
+}
+
+/**
+ * ioredis subscribes again by itself when it is ready, and leaves the rejection unhandled when the
+ * connection is gone again by then: that would end the process. It reads the option each time.
+ */
+function subscribeNothingByItself(client: RedisClient): void {
+  const options: unknown = Reflect.get(client, 'options')
+  if (typeof options === 'object' && options !== null) Reflect.set(options, 'autoResubscribe', false)
 }
