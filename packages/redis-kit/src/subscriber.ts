@@ -60,7 +60,7 @@ export class Subscriber {
 
   #open(): void {
     const client = this.#options.open()
-    subscribeNothingByItself(client)
+    if (client !== undefined) subscribeNothingByItself(client)
     this.#client = client
     if (client === undefined) {
       this.#openLater()
