@@ -14,6 +14,10 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   const [
     { redisConnection },
     { tenantInstanceStore },
+    { session },
+    { default: csrfProtection },
+    { setDemoUsers },
+    { VendorAccess },
     { fastifyApp },
     { createLogger },
     { requestedInstanceId },
@@ -21,6 +25,10 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   ] = await Promise.all([
     import('@stayfast/redis-connection'),
     import('@stayfast/tenant-instance-store'),
+    import('@stayfast/session'),
+    import('@fastify/csrf-protection'),
+    import('./accounts/demo-users.js'),
+    import('./accounts/vendor-access.js'),
     import('./fastify-app.js'),
     import('./logger.js'),
     import('./instances/requested-instance-id.js'),

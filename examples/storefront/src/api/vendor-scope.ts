@@ -6,4 +6,6 @@ export interface VendorScope {
   requireInstance: preHandlerAsyncHookHandler
   /** The vendor of that instance. */
   vendorIdOf(request: FastifyRequest): string
+  /** The signed-in user. */
+  userIdOf(request: FastifyRequest): string
 }
