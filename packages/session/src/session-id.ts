@@ -15,7 +15,9 @@ export interface SessionAddress {
 /** 132 bits: two users never share a tag. */
 const tagCharacters = 22
 /** 192 bits, more than the 128 that OWASP ASVS 5.0 (7.2.3) asks for. */
-const randomByteCount = 24
+const randomCharacters = 32
+/** For both, where the tag is random too. */
+const randomByteCount = Math.ceil(((tagCharacters + randomCharacters) * 3) / 4)
 
 const ownId = /^([\w-]{22})~[\w-]{32}$/
 const handlePattern = /^([\w-]{22})\.([\w-]{43})$/
@@ -32,12 +34,22 @@ export function tagOfUser(userId: string): string {
 }
 
 /** A new id; without a tag that of a visitor who has not signed in. */
-export function newSessionId(tag: string = randomTag()): string {
-  return `${tag}~${randomBytes(randomByteCount).toString('base64url')}`
+export function newSessionId(tag?: string): string {
+  const random = nextRandom()
+  return `${tag ?? random.slice(randomCharacters, randomCharacters + tagCharacters)}~${random.slice(0, randomCharacters)}`
 }
 
-function randomTag(): string {
-  return randomBytes(tagCharacters).toString('base64url').slice(0, tagCharacters)
+let pool = Buffer.alloc(0)
+let used = 0
+
+/** Every request without a session gets an id, though most are never used: random bytes are drawn in bulk. */
+function nextRandom(): string {
+  if (used + randomByteCount > pool.length) {
+    pool = randomBytes(128 * randomByteCount)
+    used = 0
+  }
+  used += randomByteCount
+  return pool.toString('base64url', used - randomByteCount, used)
 }
 
 /** Where the session with that id lies, whoever made the id. */

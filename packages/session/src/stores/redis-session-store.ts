@@ -3,6 +3,7 @@ import {
   isRedisUnavailable,
   Keyspace,
   RedisUnavailableError,
+  stampUs,
   type RedisClient,
   type RedisLink,
 } from '@stayfast/redis-kit'
@@ -16,6 +17,7 @@ import {
   revokeAllScript,
   saveScript,
   type CreateReply,
+  type RevokeReply,
 } from './session-scripts.js'
 import type {
   ChangeTexts,
@@ -66,6 +68,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #loads: BatchedLoads
   readonly #idleMs: number
   readonly #absoluteMs: number
+  #revokedUs = 0
 
   constructor(options: RedisSessionStoreOptions) {
     this.#options = options
@@ -133,7 +136,7 @@ export class RedisSessionStore implements SessionStore {
     tag: string,
     except?: string,
   ): Promise<{ readonly revoked: number; readonly durability: Durability }> {
-    const ended = await this.#ask(() =>
+    const { ended } = await this.#ask(() =>
       this.#link.run((client) => this.revokeStamped(client, tag, except, '')),
     )
     return { revoked: ended.length, durability: 'redis' }
@@ -159,7 +162,7 @@ export class RedisSessionStore implements SessionStore {
       [this.#key(tag, digest), this.#key(tag, 'w'), this.#key(tag, 'i')],
       [
         untilUs ?? '',
-        session.sinceUs ?? '',
+        session.sinceUs ?? (stamp === '' ? this.#nowUs() : undefined) ?? '',
         stamp,
         this.#idleMs,
         this.#absoluteMs,
@@ -199,17 +202,25 @@ export class RedisSessionStore implements SessionStore {
   }
 
   /** Revokes with the stamp of an intent, or '' for now. Throws what the client throws. */
-  revokeStamped(
+  async revokeStamped(
     client: RedisClient,
     tag: string,
     except: string | undefined,
     stamp: string,
-  ): Promise<readonly string[]> {
-    return revokeAllScript.run(
+  ): Promise<RevokeReply> {
+    const reply = await revokeAllScript.run(
       client,
       [this.#key(tag, 'w'), this.#key(tag, 'i')],
       [stamp, except ?? '', this.#absoluteMs],
     )
+    this.#revokedUs = Math.max(this.#revokedUs, stampUs(reply.stamp))
+    return reply
+  }
+
+  /** The time of Redis as it is known here, later than every revocation that this process has seen. */
+  #nowUs(): number | undefined {
+    const { clock } = this.#link
+    return clock.known ? Math.max(clock.nowUs(), this.#revokedUs + 1) : undefined
   }
 
   #key(tag: string, part: string): string {

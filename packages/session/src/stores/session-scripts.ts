@@ -209,15 +209,22 @@ return existed
   Number,
 )
 
+/** What {@link revokeAllScript} answers: what was granted up to the stamp is revoked. */
+export interface RevokeReply {
+  readonly stamp: string
+  /** The digests of the sessions that ended. */
+  readonly ended: readonly string[]
+}
+
 /**
  * KEYS   watermark · index
  * ARGV   the stamp, or '' for now · the digest that stays, or '' · absolute ms
- * reply  the digests that ended
+ * reply  the stamp, the digests that ended
  *
  * What was granted later than the stamp stays: a revocation that waited for Redis ends what there was
  * when it was accepted, whenever it comes.
  */
-export const revokeAllScript: Script<readonly string[]> = defineScript(
+export const revokeAllScript: Script<RevokeReply> = defineScript(
   `${prologue}
 local stamp, except, absolute = ARGV[1], ARGV[2], ARGV[3]
 local base = string.sub(KEYS[2], 1, -2)
@@ -226,7 +233,7 @@ redis.call('PEXPIRE', KEYS[2], absolute)
 local watermark = redis.call('GET', KEYS[1]) or ''
 if stamp == '' then stamp = stampOf(math.max(nowUs, usOf(watermark) + 1)) end
 if stamp > watermark then redis.call('SET', KEYS[1], stamp, 'PX', absolute) end
-local ended = {}
+local reply = { stamp }
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   local granted = redis.call('HGET', base .. member, 'g')
   if not granted then
@@ -236,12 +243,15 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   elseif granted <= stamp then
     redis.call('DEL', base .. member)
     redis.call('ZREM', KEYS[2], member)
-    ended[#ended + 1] = member
+    reply[#reply + 1] = member
   end
 end
-return ended
+return reply
 `,
-  texts,
+  (reply) => {
+    const [stamp = '', ...ended] = texts(reply)
+    return { stamp, ended }
+  },
 )
 
 /**

@@ -29,7 +29,7 @@ export interface NewSession {
   readonly listed: boolean
   /** A session with the same tag that ends in the same moment. */
   readonly replaces?: string | undefined
-  /** The store's time in µs at which the reason for it was seen; a later revocation of the user wins. */
+  /** The store's time in µs at which it was asked for, now by default; a later revocation of the user wins. */
   readonly sinceUs?: number | undefined
 }
 
