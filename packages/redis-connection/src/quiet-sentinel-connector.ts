@@ -15,19 +15,20 @@ function isDetector(value: unknown): value is { cleanup(): void } {
 }
 
 /**
- * Finds the primary as ioredis does, but for two things about its `failoverDetector`, which listens to the
- * sentinels while it is connected:
+ * Finds the primary as ioredis does, but for three things:
  *
- * - Nobody listens to the errors of these connections, so that one sentinel that is down puts its address on
- *   the console each time.
+ * - With `failoverDetector` ioredis keeps a connection to each sentinel whose errors nobody listens to, so that
+ *   one sentinel that is down puts its address on the console each time.
  * - The detector of a connection that was lost lives on until there is another one. When it hears of the
- *   failover while the sentinels are asked for the new primary, it ends the search, and ioredis then ends for
- *   good:
+ *   failover while a sentinel is asked for the new primary, it ends the search, and ioredis then ends for good:
  *
  *   ```
  *   primary killed ─► reconnecting ─► sentinel asked ───────────────────► answer: too late, 'end'
  *                                          └── +switch-master ─► disconnect()
  *   ```
+ *
+ * - Each attempt asks the sentinel behind the one of the attempt before, and when there is none the sentinels
+ *   count as unreachable, although they have answered all along and only the primary that they named is dead.
  */
 export class QuietSentinelConnector extends SentinelConnector {
   constructor(options: unknown) {
@@ -47,6 +48,9 @@ export class QuietSentinelConnector extends SentinelConnector {
   ): ReturnType<SentinelConnector['connect']> {
     const detector: unknown = Reflect.get(this, 'failoverDetector')
     if (isDetector(detector)) detector.cleanup()
+    // Begins a round with the next one: the last one may be cut off from the others and know no better.
+    this.sentinelIterator.next()
+    this.sentinelIterator.reset(true)
     return super.connect(...args)
   }
 }

@@ -36,6 +36,7 @@ for (const fault of ['kill', 'freeze'] as const) {
         withinMs: 2000,
       })
       t.ok(started.lines().length <= 3, 'and few lines tell it')
+      t.notMatch(started.lines().join('\n'), /none of them knows a master/, 'the sentinels are well')
       if (fault === 'freeze') before.thaw()
     },
   )
