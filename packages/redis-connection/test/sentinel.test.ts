@@ -4,7 +4,11 @@ import type { RedisConnectionOptions } from '../dist/index.js'
 import { leavesUp, reaches, rejection, request, startApp } from './support/app.js'
 
 function through(rig: SentinelRig): RedisConnectionOptions {
-  return { sentinel: { nodes: rig.sentinels.map(({ host, port }) => ({ host, port })), name: rig.name } }
+  const ca = rig.nodes[0]?.ca
+  return {
+    sentinel: { nodes: rig.sentinels.map(({ host, port }) => ({ host, port })), name: rig.name },
+    ...(ca === undefined ? {} : { tls: { ca } }),
+  }
 }
 
 for (const fault of ['kill', 'freeze'] as const) {
@@ -85,6 +89,17 @@ t.test(
     t.match(await request(link), { outcome: 'value 1' })
   },
 )
+
+t.test('with TLS, to the servers and to the sentinels, a primary that is killed is replaced', async (t) => {
+  const rig = await startSentinel({ tls: true, password: 'secret' }, t)
+  const { link } = await startApp(t, { ...through(rig), password: 'secret' })
+  await reaches(link, 'up')
+  t.match(await request(link), { outcome: 'value 1' })
+  await rig.kill()
+  await reaches(link, 'down')
+  await eventually(async () => (await request(link)).outcome === 'value 1', { withinMs: 15_000 })
+  t.pass('and writes work again')
+})
 
 t.test('a primary that was demoted behind the back of the link is left at its first READONLY', async (t) => {
   const rig = await startSentinel({}, t)
