@@ -1,4 +1,4 @@
-import { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { type FastifyInstance } from 'fastify'
 import { type Database } from './catalogue/database.js'
 import { openCatalogue } from './catalogue/open-catalogue.js'
 import { type CatalogueSource, type StorefrontConfig } from './config.js'
@@ -15,7 +15,6 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     { redisConnection },
     { tenantInstanceStore },
     { session },
-    { default: csrfProtection },
     { setDemoUsers },
     { VendorAccess },
     { fastifyApp },
@@ -26,7 +25,6 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     import('@stayfast/redis-connection'),
     import('@stayfast/tenant-instance-store'),
     import('@stayfast/session'),
-    import('@fastify/csrf-protection'),
     import('./accounts/demo-users.js'),
     import('./accounts/vendor-access.js'),
     import('./fastify-app.js'),
@@ -44,14 +42,15 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     await app.register(tenantInstanceStore, {
       instanceIdFrom: (request) => requestedInstanceId(request, config.appSecret),
     })
+    await app.register(session, { secret: config.sessionSecrets })
+    const opened = await catalogue.opening
+    await setDemoUsers(opened, config.demoPassword?.value)
     await app.register(storefront, {
-      database: await catalogue.opening,
+      database: opened,
       redis: app.redisConnection,
       instances: app.tenantInstances,
-      scope: {
-        requireInstance: app.tenantInstances.require,
-        vendorIdOf,
-      },
+      sessions: app.sessions,
+      scope: new VendorAccess(app.sessions, app.tenantInstances),
       references: {
         appSecret: config.appSecret,
         allowBareId: !config.production,
@@ -93,10 +92,4 @@ function startCatalogue(source: CatalogueSource): Catalogue {
       })
     },
   }
-}
-
-function vendorIdOf({ tenantInstance }: FastifyRequest): string {
-  if (tenantInstance === null)
-    throw new TypeError('a route of a tenant runs without requireInstance before it')
-  return tenantInstance.vendorId
 }

@@ -25,7 +25,7 @@ t.test('an instance is kept for 30 days under its key, and known to every proces
   t.equal(await redis.command('EXISTS', `instance:${id}`), 1)
   const ttlSeconds = Number(await redis.command('TTL', `instance:${id}`))
   t.ok(ttlSeconds > THIRTY_DAYS_SECONDS - 60 && ttlSeconds <= THIRTY_DAYS_SECONDS)
-  const second = new StorefrontClient(await open(t, redis), id)
+  const second = await new StorefrontClient(await open(t, redis), id).signIn()
   for (const shop of [first, second]) t.equal((await shop.ask('GET', '/products')).statusCode, 200)
   const installed = await second.send('POST', '/api/instances', { instance: id })
   t.equal(installed.statusCode, 200)

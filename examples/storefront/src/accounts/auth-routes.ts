@@ -30,7 +30,7 @@ export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: 
   done,
 ) => {
   const about = { tags: ['sign-in'] }
-  const signedIn = { preHandler: sessions.requireAuth }
+  const signedIn = { onRequest: sessions.requireAuth }
 
   app.post(
     '/login',

@@ -2,7 +2,7 @@ import { type Sessions } from '@stayfast/session'
 import { type TenantInstances } from '@stayfast/tenant-instance-store'
 import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { type VendorScope } from '../api/vendor-scope.js'
-import { OtherVendorError } from '../errors.js'
+import { InstanceReferenceInvalidError, OtherVendorError } from '../errors.js'
 import { principalOf } from './principal-of.js'
 
 export const ADMIN_ROLE = 'admin'
@@ -29,10 +29,17 @@ export class VendorAccess implements VendorScope {
     throw new OtherVendorError()
   }
 
-  vendorIdOf({ tenantInstance }: FastifyRequest): string {
-    if (tenantInstance === null)
-      throw new TypeError('a route of a tenant runs without requireInstance before it')
-    return tenantInstance.vendorId
+  readonly requireVendor = async (request: FastifyRequest, reply: FastifyReply): Promise<void> => {
+    if (namesInstance(request)) return this.requireInstance(request, reply)
+    await this.#sessions.requireAuth(request, reply)
+    if (principalOf(request).tenantId !== undefined) return
+    throw new InstanceReferenceInvalidError('You belong to no vendor: pass ?instance= to say whose data you want')
+  }
+
+  vendorIdOf(request: FastifyRequest): string {
+    const vendorId = request.tenantInstance?.vendorId ?? principalOf(request).tenantId
+    if (vendorId === undefined) throw new TypeError('a route of a vendor runs without a guard before it')
+    return vendorId
   }
 
   userIdOf(request: FastifyRequest): string {
@@ -42,4 +49,8 @@ export class VendorAccess implements VendorScope {
 
 function isRead({ method }: FastifyRequest): boolean {
   return method === 'GET' || method === 'HEAD'
+}
+
+function namesInstance({ query }: FastifyRequest): boolean {
+  return typeof query === 'object' && query !== null && 'instance' in query
 }

@@ -45,7 +45,7 @@ export const analyticsRoutes: FastifyPluginCallbackTypebox<{
   scope: VendorScope
   analytics: Analytics
 }> = (app, { scope, analytics }, done) => {
-  app.addHook('preHandler', scope.requireInstance)
+  app.addHook('onRequest', scope.requireVendor)
 
   app.get(
     '/snapshot',
@@ -54,7 +54,9 @@ export const analyticsRoutes: FastifyPluginCallbackTypebox<{
         tags: ['analytics'],
         summary: 'The figures of the vendor over a range of days',
         querystring: Type.Object({
-          instance: Type.String({ description: 'The instance, by its id or its token' }),
+          instance: Type.Optional(
+            Type.String({ description: 'An instance, by its id or its token; your own vendor without it' }),
+          ),
           dateFrom: Type.Optional(IsoDate),
           dateTo: Type.Optional(IsoDate),
         }),

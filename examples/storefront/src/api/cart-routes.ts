@@ -47,7 +47,7 @@ export const cartRoutes: FastifyPluginCallbackTypebox<{
   carts: Carts
   checkout: Checkout
 }> = (app, { scope, carts, checkout }, done) => {
-  app.addHook('preHandler', scope.requireInstance)
+  app.addHook('onRequest', scope.requireInstance)
   const about = { tags: ['cart'] }
   const ownerOf = (request: FastifyRequest): CartOwner => ({
     vendorId: scope.vendorIdOf(request),

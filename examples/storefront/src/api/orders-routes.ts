@@ -31,7 +31,7 @@ export const ordersRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; or
   { scope, orders },
   done,
 ) => {
-  app.addHook('preHandler', scope.requireInstance)
+  app.addHook('onRequest', scope.requireInstance)
   const about = { tags: ['orders'] }
 
   app.get(

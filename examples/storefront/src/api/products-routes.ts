@@ -64,7 +64,7 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
   { scope, products },
   done,
 ) => {
-  app.addHook('preHandler', scope.requireInstance)
+  app.addHook('onRequest', scope.requireInstance)
   const about = { tags: ['products'] }
 
   app.get(
