@@ -6,7 +6,6 @@ import { addressOf } from './session-id.js'
 
 /** Nobody's request: what \@fastify/session needs of one to make a new session. */
 // A type, because an interface has no index signature, which decryptSession asks for.
-// eslint-disable-next-line @typescript-eslint/consistent-type-definitions
 type Visitor = { session?: FastifySessionObject; readonly protocol: string }
 
 /**
