@@ -2,6 +2,7 @@ import helmet from '@fastify/helmet'
 import { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { authRoutes } from './accounts/auth-routes.js'
+import { csrf } from './accounts/csrf.js'
 import { Users } from './accounts/users.js'
 import { analyticsRoutes } from './api/analytics-routes.js'
 import { cartRoutes } from './api/cart-routes.js'
@@ -62,6 +63,7 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     // TLS ends before this process, which cannot know whether the address is reached by https only.
     strictTransportSecurity: false,
   })
+  await app.register(csrf)
   await app.register(describeApi)
 
   await app.register(statusRoutes, { redis })

@@ -68,7 +68,7 @@ t.test('tokens are believed by their signature, in every place that takes an ins
   t.same(await answers(bad), [401, 401, 401])
   t.same(await answers('neither'), [400, 400, 400])
   t.equal((await shop.send('GET', '/dashboard')).statusCode, 400)
-    t.equal((await shop.send('POST', '/api/instances', {})).statusCode, 400)
+  t.equal((await shop.send('POST', '/api/instances', {})).statusCode, 400)
   t.equal((await shop.send('POST', '/api/instances', { instance: 7 })).statusCode, 400)
 })
 

@@ -76,20 +76,30 @@ t.test('what changes something needs the CSRF token and no foreign origin', asyn
   t.equal((await app.inject(login)).statusCode, 200, 'a program sends none')
 })
 
-t.test('every route of an instance: 401 for visitors, 403 for another vendor, 404 where it is unknown', async (t) => {
-  const unknown = '3f2504e0-4f89-41d3-9a0c-0305e82c330f'
-  const routes = await tenantRoutes()
-  t.ok(routes.length >= 12)
-  for (const { method, path } of routes) {
-    const at = (id: string): string => path.replace('{instanceId}', id).replace('{id}', 'p-2-1')
-    for (const id of [own, others, unknown]) {
-      const anonymous = await visitor.send(method, at(id))
-      t.match(anonymous.json(), { statusCode: 401, code: 'STAY_SESSION_REQUIRED' }, `${method} ${at(id)}`)
+t.test(
+  'every route of an instance: 401 for visitors, 403 for another vendor, 404 where it is unknown',
+  async (t) => {
+    const unknown = '3f2504e0-4f89-41d3-9a0c-0305e82c330f'
+    const routes = await tenantRoutes()
+    t.ok(routes.length >= 12)
+    for (const { method, path } of routes) {
+      const at = (id: string): string => path.replace('{instanceId}', id).replace('{id}', 'p-2-1')
+      for (const id of [own, others, unknown]) {
+        const anonymous = await visitor.send(method, at(id))
+        t.match(anonymous.json(), { statusCode: 401, code: 'STAY_SESSION_REQUIRED' }, `${method} ${at(id)}`)
+      }
+      t.match(
+        (await shop.send(method, at(others))).json(),
+        { statusCode: 403, code: 'SHOP_OTHER_VENDOR' },
+        method,
+      )
+      t.match((await shop.send(method, at(unknown))).json(), {
+        statusCode: 404,
+        message: 'Instance not found',
+      })
     }
-    t.match((await shop.send(method, at(others))).json(), { statusCode: 403, code: 'SHOP_OTHER_VENDOR' }, method)
-    t.match((await shop.send(method, at(unknown))).json(), { statusCode: 404, message: 'Instance not found' })
-  }
-})
+  },
+)
 
 t.test('a user has one cart for each vendor, and buys what is in it once', async (t) => {
   await shop.ask('PUT', '/products/p-1-20', { stock: 3, priceCents: 100 })

@@ -45,7 +45,8 @@ export class StorefrontClient {
       email: `${user}@demo.test`,
       password: DEMO_PASSWORD,
     })
-    if (response.statusCode !== 200) throw new Error(`the sign-in answered ${response.statusCode}: ${response.body}`)
+    if (response.statusCode !== 200)
+      throw new Error(`the sign-in answered ${response.statusCode}: ${response.body}`)
     this.#headers['cookie'] = response.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
     this.#headers['x-csrf-token'] = response.json<{ csrfToken: string }>().csrfToken
     return this

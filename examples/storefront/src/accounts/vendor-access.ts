@@ -33,7 +33,9 @@ export class VendorAccess implements VendorScope {
     if (namesInstance(request)) return this.requireInstance(request, reply)
     await this.#sessions.requireAuth(request, reply)
     if (principalOf(request).tenantId !== undefined) return
-    throw new InstanceReferenceInvalidError('You belong to no vendor: pass ?instance= to say whose data you want')
+    throw new InstanceReferenceInvalidError(
+      'You belong to no vendor: pass ?instance= to say whose data you want',
+    )
   }
 
   vendorIdOf(request: FastifyRequest): string {
