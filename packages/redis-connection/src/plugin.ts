@@ -1,8 +1,7 @@
-import type { LinkState, RedisLink } from '@stayfast/redis-kit'
+import { bootWait, type LinkState, type RedisLink } from '@stayfast/redis-kit'
 import type { FastifyInstance } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Cluster, Redis } from 'ioredis'
-import { bootWait } from './boot-wait.js'
 import { AdoptedOpener, ConfiguredOpener, type ClientOpener } from './client-opener.js'
 import {
   resolveConnectionConfig,

@@ -25,7 +25,17 @@ export { OutageReporter, type OutageLogger, type OutageReporterOptions } from '.
 export { reconnectDelay } from './reconnect-delay.js'
 export { redactError } from './redacted-error.js'
 export { RedisClock } from './redis-clock.js'
-export { resolveLink, type RedisOption, type ResolvedLink } from './resolve-link.js'
+export { bootWait } from './plugin/boot-wait.js'
+export { didYouMean, nearestName } from './plugin/nearest-name.js'
+export {
+  checkOptions,
+  optionRule,
+  type CommonRules,
+  type OptionRule,
+  type OptionRules,
+} from './plugin/option-rules.js'
+export { resolveLink, type RedisOption, type ResolvedLink } from './plugin/resolve-link.js'
+export { tellStart, type StartLogger } from './plugin/start-line.js'
 export { SharedLink } from './shared-link.js'
 export { defineScript, type Script } from './script.js'
 export { Bus, type BusHandler, type BusOptions, type Delivery, type Envelope } from './bus.js'

@@ -1,7 +1,14 @@
 import { eventually, freePort, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { Outbox, StampSource, stampUs, type Intent, type OutboxOptions, type RedisLink } from '../dist/index.js'
+import {
+  Outbox,
+  StampSource,
+  stampUs,
+  type Intent,
+  type OutboxOptions,
+  type RedisLink,
+} from '../dist/index.js'
 import { openLink, reaches } from './open-link.js'
 import { read, replay, type Operation } from './register.js'
 

@@ -1,9 +1,8 @@
-import type { RedisOption } from '@stayfast/redis-kit'
+import { checkOptions as checkAll, optionRule, type OptionRules, type RedisOption } from '@stayfast/redis-kit'
 import type { FastifyRequest } from 'fastify'
 import { InstanceOptionError } from './errors.js'
 import { instanceIdFromRequest } from './instance-id-from-request.js'
 import { keyBytes, type EncryptionKey } from './field-cipher.js'
-import { nearestOption } from './nearest-option.js'
 
 /** Options of the plugin. All have defaults. */
 export interface TenantInstanceStoreOptions {
@@ -95,29 +94,6 @@ export const defaultOptions: Readonly<Omit<CheckedOptions, OptionWithoutDefault>
   instanceIdFrom: instanceIdFromRequest,
 } satisfies Omit<CheckedOptions, OptionWithoutDefault>)
 
-interface Rule {
-  readonly wants: string
-  readonly accepts: (value: unknown) => boolean
-}
-
-const positiveInteger: Rule = {
-  wants: 'a whole number of at least 1',
-  accepts: (value) => Number.isSafeInteger(value) && Number(value) >= 1,
-}
-/** Redis keeps the end of a TTL in milliseconds and refuses what does not fit. */
-const longestSeconds = 100 * 365 * dayInSeconds
-const seconds: Rule = {
-  wants: `a whole number of seconds from 1 to ${longestSeconds}`,
-  accepts: (value) => positiveInteger.accepts(value) && Number(value) <= longestSeconds,
-}
-const name: Rule = {
-  wants: 'a name that is not empty',
-  accepts: (value) => typeof value === 'string' && value !== '',
-}
-const text: Rule = { wants: 'a text', accepts: (value) => typeof value === 'string' }
-const yesOrNo: Rule = { wants: 'true or false', accepts: (value) => typeof value === 'boolean' }
-const callable: Rule = { wants: 'a function', accepts: (value) => typeof value === 'function' }
-
 function isEncryptionKey(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !('id' in value) || !('key' in value)) return false
   const { id, key } = value
@@ -125,27 +101,20 @@ function isEncryptionKey(value: unknown): boolean {
   return (typeof key === 'string' || Buffer.isBuffer(key)) && keyBytes(key) !== undefined
 }
 
-const rules: Readonly<Record<keyof TenantInstanceStoreOptions, Rule>> = {
-  // What it names is looked for when the app is ready, and refused then.
-  redis: { wants: 'a link, a client, a namespace or false', accepts: () => true },
-  share: yesOrNo,
-  decorateAs: name,
-  decorateRequestAs: name,
-  keyPrefix: text,
-  ttlSeconds: seconds,
-  renewEverySeconds: seconds,
-  maxBytes: positiveInteger,
-  onOutage: {
-    wants: "'buffer' or 'reject'",
-    accepts: (value) => value === 'buffer' || value === 'reject',
-  },
-  maxBufferedWrites: positiveInteger,
-  flushSeconds: {
-    wants: 'a number of seconds from 0 to 600',
-    accepts: (value) => typeof value === 'number' && value >= 0 && value <= 600,
-  },
-  answerFromMemory: yesOrNo,
-  maxLocalInstances: positiveInteger,
+const rules: OptionRules<TenantInstanceStoreOptions> = {
+  redis: optionRule.redis,
+  share: optionRule.yesOrNo,
+  decorateAs: optionRule.name,
+  decorateRequestAs: optionRule.name,
+  keyPrefix: optionRule.text,
+  ttlSeconds: optionRule.seconds,
+  renewEverySeconds: optionRule.seconds,
+  maxBytes: optionRule.wholeNumber(1),
+  onOutage: optionRule.oneOf('buffer', 'reject'),
+  maxBufferedWrites: optionRule.wholeNumber(1),
+  flushSeconds: optionRule.number(0, 600),
+  answerFromMemory: optionRule.yesOrNo,
+  maxLocalInstances: optionRule.wholeNumber(1),
   source: {
     wants: 'an object with a function load',
     accepts: (value) =>
@@ -155,14 +124,10 @@ const rules: Readonly<Record<keyof TenantInstanceStoreOptions, Rule>> = {
     wants: 'a list of { id, key }, each id of letters, digits, - and _, each key 32 bytes or these as base64',
     accepts: (value) => Array.isArray(value) && value.every(isEncryptionKey),
   },
-  maxInstancesInMemory: positiveInteger,
-  retryAfterSeconds: seconds,
-  instanceIdFrom: callable,
-  isInstanceId: callable,
-}
-
-function isOption(option: string): option is keyof TenantInstanceStoreOptions {
-  return Object.hasOwn(rules, option)
+  maxInstancesInMemory: optionRule.wholeNumber(1),
+  retryAfterSeconds: optionRule.seconds,
+  instanceIdFrom: optionRule.callable,
+  isInstanceId: optionRule.callable,
 }
 
 /**
@@ -171,19 +136,11 @@ function isOption(option: string): option is keyof TenantInstanceStoreOptions {
  * @throws STAY_INSTANCE_OPTION_INVALID for an option that does not exist or cannot have its value.
  */
 export function checkOptions(options: TenantInstanceStoreOptions): CheckedOptions {
-  const given = Object.entries(options).filter(([, value]) => value !== undefined)
-  for (const [option, value] of given) {
-    if (!isOption(option)) {
-      throw new InstanceOptionError(
-        `tenant-instance-store has no option "${option}". Did you mean "${nearestOption(option, Object.keys(rules))}"?`,
-      )
-    }
-    const rule = rules[option]
-    if (!rule.accepts(value)) {
-      throw new InstanceOptionError(`The option ${option} of tenant-instance-store takes ${rule.wants}.`)
-    }
+  const refuse = (message: string): Error => new InstanceOptionError(message)
+  const checked: CheckedOptions = {
+    ...defaultOptions,
+    ...checkAll('tenant-instance-store', options, rules, refuse),
   }
-  const checked: CheckedOptions = { ...defaultOptions, ...Object.fromEntries(given) }
   if (checked.renewEverySeconds >= checked.ttlSeconds) {
     throw new InstanceOptionError(
       `renewEverySeconds (${checked.renewEverySeconds}) must be less than ttlSeconds (${checked.ttlSeconds}), or instances in use would expire.`,

@@ -1,4 +1,4 @@
-import { resolveLink, type RedisLink, type ResolvedLink } from '@stayfast/redis-kit'
+import { bootWait, resolveLink, tellStart, type RedisLink, type ResolvedLink } from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { StoreNotReadyError } from './errors.js'
@@ -54,8 +54,10 @@ function register(app: FastifyInstance, given: TenantInstanceStoreOptions): void
     resolved = resolveLink(app, options.redis, { role: 'default', share: options.share })
     outageStore = resolved === undefined ? undefined : openStore(app, resolved.link, options, cipher)
     store = outageStore ?? new MemoryInstanceStore({ ...options, maxInstances: options.maxInstancesInMemory })
-    if (resolved?.owned === true) await firstState(resolved.link)
-    tellStore(app, resolved)
+    if (resolved?.owned === true) {
+      await bootWait(resolved.link, bootWaitMs, ({ status }) => status !== 'connecting')
+    }
+    tellStart(app.log, 'tenant-instance-store', resolved)
   })
   app.addHook('onClose', async () => {
     const lost = (await outageStore?.close(options.flushSeconds * 1000)) ?? 0
@@ -94,30 +96,6 @@ function openStore(
       },
     },
   })
-}
-
-/** Resolves when it is known whether Redis is there, or after the time a boot may cost. */
-async function firstState(link: RedisLink): Promise<void> {
-  if (link.status !== 'connecting') return
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      clearTimeout(timer)
-      stopListening()
-      resolve()
-    }
-    const timer = setTimeout(done, bootWaitMs)
-    const stopListening = link.onChange(done)
-  })
-}
-
-function tellStore(app: FastifyInstance, resolved: ResolvedLink | undefined): void {
-  if (resolved !== undefined) {
-    app.log.info(`tenant-instance-store: redis (${resolved.link.traits.provider})`)
-    return
-  }
-  const line = 'tenant-instance-store: memory; set REDIS_URL to share and keep it'
-  if (process.env['NODE_ENV'] === 'production') app.log.warn(line)
-  else app.log.info(line)
 }
 
 /**

@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net'
+import { didYouMean } from '@stayfast/redis-kit'
 import { Credentials } from './credentials.js'
 import { redisConfigError, type RedisConfigError } from '../errors.js'
-import { didYouMean } from './nearest-name.js'
 import { failureOf, parseDb, parseParameters, type AddressFamily, type UrlFailure } from './url-parameters.js'
 
 export type { AddressFamily } from './url-parameters.js'

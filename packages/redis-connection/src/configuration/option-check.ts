@@ -1,5 +1,5 @@
+import { didYouMean } from '@stayfast/redis-kit'
 import { redisConfigError } from '../errors.js'
-import { didYouMean } from './nearest-name.js'
 
 /** Throws where a value cannot be the option of that name; `undefined` never comes here. */
 export type OptionCheck = (value: unknown, name: string) => void

@@ -1,5 +1,5 @@
+import { didYouMean } from '@stayfast/redis-kit'
 import { redisConfigError, type RedisConfigError, type RedisConfigErrorCode } from '../errors.js'
-import { didYouMean } from './nearest-name.js'
 
 /** 0 lets the resolver's answer decide; the only value that works on every network. */
 export type AddressFamily = 0 | 4 | 6

@@ -1,10 +1,11 @@
 import t from 'tap'
-import { didYouMean, nearestName } from '../dist/configuration/nearest-name.js'
+import { didYouMean, nearestName } from '../dist/index.js'
 
 t.test('a misspelt name finds the known one, whatever its case', (t) => {
   t.equal(nearestName('paswword', ['password', 'port']), 'password')
   t.equal(nearestName('KEYPREFIX', ['keyPrefix', 'port']), 'keyPrefix')
   t.equal(nearestName('prefix', ['keyPrefix', 'port']), 'keyPrefix')
+  t.equal(nearestName('ttl', ['port', 'ttlSeconds']), 'ttlSeconds')
   t.end()
 })
 

@@ -1,6 +1,6 @@
-import { adoptClient } from './adopt-client.js'
-import type { RedisClient } from './client.js'
-import type { RedisLink } from './link.js'
+import { adoptClient } from '../adopt-client.js'
+import type { RedisClient } from '../client.js'
+import type { RedisLink } from '../link.js'
 
 /**
  * How an app tells a plugin which Redis to use: a link, a client of its own, the name of an

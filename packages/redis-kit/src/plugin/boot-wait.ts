@@ -1,4 +1,5 @@
-import type { LinkState, RedisLink } from '@stayfast/redis-kit'
+import type { LinkState } from '../link-state.js'
+import type { RedisLink } from '../link.js'
 
 /**
  * Waits until the link is up, but no longer than makes sense.
