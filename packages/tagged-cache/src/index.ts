@@ -1,0 +1,1 @@
+export type { Invalidated, Loader, LoaderContext, TaggedCache } from './tagged-cache.js'
