@@ -160,6 +160,16 @@ export class CacheEngine {
     return this.#local.size
   }
 
+  /** Grows with each invalidation that happens here or is heard. */
+  get changes(): number {
+    return this.#table.changes
+  }
+
+  /** Resolves when what was loaded so far has been stored in Redis, or could not be. */
+  settled(): Promise<void> {
+    return this.#loads.settled()
+  }
+
   /** Numbers of now. */
   get sizes(): Sizes {
     return {

@@ -118,6 +118,11 @@ export class Loads {
     return load
   }
 
+  /** Resolves when what was loaded so far has been stored in Redis, or could not be. */
+  async settled(): Promise<void> {
+    await Promise.allSettled([...this.#commits])
+  }
+
   /** Gives up what is under way. */
   async close(): Promise<void> {
     this.#closed = true
@@ -126,7 +131,7 @@ export class Loads {
       load.giveUp(reason)
       load.run?.close()
     }
-    await Promise.allSettled([...this.#commits])
+    await this.settled()
   }
 
   async #load(load: Load): Promise<LoadOutcome> {
