@@ -25,7 +25,7 @@ import { KeyWatch } from './key-watch.js'
 import { LocalLevel } from './levels/local-level.js'
 import type { Load } from './load.js'
 import { lifetimesOf, Loads, type LoadsOptions } from './loads.js'
-import { Lookups, type Found, type Wanted } from './lookup.js'
+import { Lookups, type Found } from './lookup.js'
 import { entryTail } from './redis/entry-text.js'
 import { Fleet, type FleetReport, type ProcessReport } from './redis/fleet.js'
 import { StoredSizeReader } from './redis/stored-size.js'
@@ -261,25 +261,29 @@ export class CacheEngine {
     const entry = this.fresh(scope, key, noTags, options?.consistency, 'j')
     if (entry !== undefined) return this.#valueOf(entry)
     checkCallOptions(options ?? noOptions)
+    const found = await this.peek(scope, key, jsonCodec, options?.consistency === 'strong')
+    return found === undefined ? undefined : this.#valueOf(found)
+  }
+
+  /** An entry that may be answered, stale or not; nothing is loaded. */
+  async peek(
+    scope: Scope,
+    key: string,
+    codec: Codec<unknown>,
+    strong = false,
+  ): Promise<CacheEntry | undefined> {
     if (this.#closed) throw new CacheClosedError()
     const name = scope.nameOf(nameOf('key', key))
-    const wanted: Wanted = {
-      name,
-      epochs: scope.epochs,
-      tags: noTags,
-      strong: options?.consistency === 'strong',
-      codec: jsonCodec,
-    }
-    const lookup = this.#lookups.begin(wanted)
+    const lookup = this.#lookups.begin({ name, epochs: scope.epochs, tags: noTags, strong, codec })
     try {
-      const { entry: found, level } = await lookup.found
+      const { entry, level } = await lookup.found
       const nowMs = performance.now()
-      if (found !== undefined && nowMs < found.staleUntilMs) {
-        this.#hit(found, name, level, nowMs >= found.freshUntilMs)
-        return this.#valueOf(found)
+      if (entry === undefined || nowMs >= entry.staleUntilMs) {
+        this.#miss(name, false)
+        return undefined
       }
-      this.#miss(name, false)
-      return undefined
+      this.#hit(entry, name, level, nowMs >= entry.freshUntilMs)
+      return entry
     } finally {
       lookup.leave()
     }

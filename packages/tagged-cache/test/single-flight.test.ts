@@ -17,7 +17,9 @@ t.test('I8: a thousand calls in four processes run one loader', async (t) => {
     return 'one'
   }
   const values = await Promise.all(
-    Array.from({ length: 1000 }, (_, index) => all[index % 4]?.cache.getOrSet('k', load, { tags: ['x'] })),
+    Array.from({ length: 1000 }, async (_, index) =>
+      all[index % 4]?.cache.getOrSet('k', load, { tags: ['x'] }),
+    ),
   )
   t.ok(values.every((value) => value === 'one'))
   t.equal(calls, 1)
