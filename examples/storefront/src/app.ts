@@ -14,6 +14,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   const [
     { redisConnection },
     { tenantInstanceStore },
+    { taggedCache },
     { session },
     { setDemoUsers },
     { VendorAccess },
@@ -24,6 +25,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   ] = await Promise.all([
     import('@stayfast/redis-connection'),
     import('@stayfast/tenant-instance-store'),
+    import('@stayfast/tagged-cache'),
     import('@stayfast/session'),
     import('./accounts/demo-users.js'),
     import('./accounts/vendor-access.js'),
@@ -42,6 +44,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     await app.register(tenantInstanceStore, {
       instanceIdFrom: (request) => requestedInstanceId(request, config.appSecret),
     })
+    await app.register(taggedCache)
     await app.register(session, { secret: config.sessionSecrets })
     const opened = await catalogue.opening
     await setDemoUsers(opened, config.demoPassword?.value)
@@ -50,6 +53,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
       redis: app.redisConnection,
       instances: app.tenantInstances,
       sessions: app.sessions,
+      cache: app.taggedCache,
       scope: new VendorAccess(app.sessions, app.tenantInstances),
       references: {
         appSecret: config.appSecret,

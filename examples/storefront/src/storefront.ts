@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet'
 import { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { adminRoutes } from './admin/admin-routes.js'
 import { authRoutes } from './accounts/auth-routes.js'
 import { csrf } from './accounts/csrf.js'
 import { Users } from './accounts/users.js'
@@ -16,6 +17,7 @@ import { Checkout } from './catalogue/checkout.js'
 import { type Database } from './catalogue/database.js'
 import { Orders } from './catalogue/orders.js'
 import { Products } from './catalogue/products.js'
+import { ShopFigures } from './catalogue/shop-figures.js'
 import { Vendors } from './catalogue/vendors.js'
 import { dashboardRoutes } from './dashboard/dashboard-routes.js'
 import { type ReferenceRules } from './instances/instance-reference.js'
@@ -24,6 +26,7 @@ import { type InstanceStore } from './instances/open-instance.js'
 import { describeApi } from './openapi.js'
 import { type RedisConnection } from '@stayfast/redis-connection'
 import { type Sessions } from '@stayfast/session'
+import { type TaggedCache } from '@stayfast/tagged-cache'
 import { statusRoutes } from './status/status-routes.js'
 
 /** What the storefront's routes stand on. */
@@ -32,6 +35,7 @@ export interface StorefrontParts {
   instances: InstanceStore
   redis: Pick<RedisConnection, 'status' | 'check'>
   sessions: Sessions
+  cache: Pick<TaggedCache, 'stats'>
   scope: VendorScope
   references: ReferenceRules
 }
@@ -43,7 +47,7 @@ export const storefront: FastifyPluginAsync<StorefrontParts> = fp(register, {
 })
 
 async function register(app: FastifyInstance, parts: StorefrontParts): Promise<void> {
-  const { database, instances, redis, sessions, scope, references } = parts
+  const { database, instances, redis, sessions, cache, scope, references } = parts
   const products = new Products(database)
 
   await app.register(helmet, {
@@ -68,6 +72,12 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
 
   await app.register(statusRoutes, { redis })
   await app.register(authRoutes, { prefix: '/auth', users: new Users(database), sessions })
+  await app.register(adminRoutes, {
+    prefix: '/api/admin',
+    sessions,
+    cache,
+    figures: new ShopFigures(database),
+  })
   await app.register(instancesRoutes, { instances, references })
   await app.register(dashboardRoutes, { instances, references, vendors: new Vendors(database) })
   await app.register(productsRoutes, { prefix: '/api/:instanceId/products', scope, products })

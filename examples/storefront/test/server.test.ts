@@ -33,7 +33,11 @@ async function start(
   const startedMs = performance.now()
   const server = await startProcess(
     SERVER,
-    { env: { ...clean, PORT: '0', DEMO_PASSWORD: PASSWORD, ...env }, readyWhen: READY, timeoutMs: PATIENCE_MS },
+    {
+      env: { ...clean, PORT: '0', DEMO_PASSWORD: PASSWORD, ...env },
+      readyWhen: READY,
+      timeoutMs: PATIENCE_MS,
+    },
     t,
   )
   const startMs = performance.now() - startedMs

@@ -94,6 +94,8 @@ t.test('every route is described, with its errors', async (t) => {
   const { paths } = response.json<{ paths: Record<string, Record<string, { responses: object }>> }>()
   t.same(Object.keys(paths).sort(), [
     '/',
+    '/api/admin/cache/stats',
+    '/api/admin/metrics',
     '/api/instances',
     '/api/v1/health',
     '/api/vendor/analytics/snapshot',

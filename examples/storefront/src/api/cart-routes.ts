@@ -5,6 +5,7 @@ import { type Carts, type CartOwner } from '../catalogue/carts.js'
 import { type Checkout } from '../catalogue/checkout.js'
 import { DuplicateItemError } from '../errors.js'
 import { errorResponses } from './error-response.js'
+import { saleTags } from './sale-tags.js'
 import { type VendorScope } from './vendor-scope.js'
 
 const MOST_ITEMS = 100
@@ -49,6 +50,7 @@ export const cartRoutes: FastifyPluginCallbackTypebox<{
 }> = (app, { scope, carts, checkout }, done) => {
   app.addHook('onRequest', scope.requireInstance)
   const about = { tags: ['cart'] }
+  const invalidates = (request: FastifyRequest): readonly string[] => saleTags(scope.vendorIdOf(request))
   const ownerOf = (request: FastifyRequest): CartOwner => ({
     vendorId: scope.vendorIdOf(request),
     userId: scope.userIdOf(request),
@@ -96,6 +98,8 @@ export const cartRoutes: FastifyPluginCallbackTypebox<{
         headers: WithKey,
         response: { 201: Receipt, ...errorResponses },
       },
+      // It takes from stock as well.
+      config: { invalidates },
     },
     async (request, reply) =>
       reply.code(201).send(await checkout.buy(ownerOf(request), request.headers['idempotency-key'])),
