@@ -1,7 +1,7 @@
 import type { RedisLink } from '@stayfast/redis-kit'
 import type { CheckedStoreOptions } from './options.js'
 import { MemorySessionStore } from './stores/memory-session-store.js'
-import { RedisSessionStore } from './stores/redis-session-store.js'
+import { OutageSessionStore } from './stores/outage-session-store.js'
 import type { SessionStore } from './stores/session-store.js'
 
 /** What of a logger the stores use. */
@@ -13,8 +13,10 @@ export interface StoreLogger {
 /** A store, and how it is ended. */
 export interface OpenStore {
   readonly store: SessionStore
-  /** Resolves with how many accepted writes are lost with this process. */
-  readonly close: (flushWithinMs: number) => Promise<number>
+  /** Resolves when the store can do all it promises, or after `withinMs`. */
+  readonly ready: (withinMs: number) => Promise<void>
+  /** Tells the log how many accepted writes are lost with this process. */
+  readonly close: () => Promise<void>
 }
 
 /** The sessions of one process: in Redis where there is a link, else in memory. */
@@ -26,16 +28,29 @@ export function openStore(
   if (link === undefined) {
     return {
       store: new MemorySessionStore({ ...options, maxSessions: options.maxSessionsInMemory }),
-      close: () => Promise.resolve(0),
+      ready: () => Promise.resolve(),
+      close: () => Promise.resolve(),
     }
   }
-  const store = new RedisSessionStore({
+  const store = new OutageSessionStore({
     ...options,
     link,
+    logger,
     onCorrupt: (key) => {
       // A digest stands in the key, not the id.
       logger.error({ key }, 'session: the key holds no session, and counts as one that has ended.')
     },
   })
-  return { store, close: () => Promise.resolve(0) }
+  return {
+    store,
+    ready: (withinMs) => store.listening(withinMs),
+    close: async () => {
+      const lost = await store.close(options.flushSeconds * 1000)
+      if (lost === 0) return
+      logger.error(
+        { lost },
+        `session: ${lost} accepted writes are lost, because Redis did not return before the app ended.`,
+      )
+    },
+  }
 }

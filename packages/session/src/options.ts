@@ -24,6 +24,21 @@ export interface SessionStoreOptions {
   readonly maxSessionsPerUser?: number
   /** Bytes that the fields of one session may take as JSON. */
   readonly maxBytes?: number
+  /**
+   * While Redis is away: `'local'` lets those go on whom it confirmed lately, and accepts writes, which are
+   * done when it is back; `'closed'` knows nobody.
+   */
+  readonly onOutage?: 'local' | 'closed'
+  /** A session goes on if Redis confirmed it at most so many seconds before it went. */
+  readonly localTrustSeconds?: number
+  /** Sessions go on for so many seconds into an outage. */
+  readonly localMaxSeconds?: number
+  /** Sessions that this process remembers for that. */
+  readonly maxLocalSessions?: number
+  /** Writes that may wait for Redis; more are refused, and of the last fifth all but ends of sessions. */
+  readonly maxBufferedWrites?: number
+  /** Seconds that the end of the app may wait for them. */
+  readonly flushSeconds?: number
   /** Sessions that are kept where there is no Redis; more are refused. */
   readonly maxSessionsInMemory?: number
   /** Sent as Retry-After with each 503. */
@@ -79,6 +94,12 @@ export const defaultStoreOptions: Readonly<Required<Omit<SessionStoreOptions, 'r
   renewEverySeconds: 60,
   maxSessionsPerUser: 20,
   maxBytes: 32_768,
+  onOutage: 'local',
+  localTrustSeconds: 300,
+  localMaxSeconds: 900,
+  maxLocalSessions: 10_000,
+  maxBufferedWrites: 10_000,
+  flushSeconds: 2,
   maxSessionsInMemory: 10_000,
   retryAfterSeconds: 2,
 } satisfies Required<Omit<SessionStoreOptions, 'redis'>>)
@@ -118,6 +139,12 @@ const storeRules: OptionRules<SessionStoreOptions> = {
   renewEverySeconds: optionRule.seconds,
   maxSessionsPerUser: optionRule.wholeNumber(1, 1000),
   maxBytes: optionRule.wholeNumber(1),
+  onOutage: optionRule.oneOf('local', 'closed'),
+  localTrustSeconds: optionRule.seconds,
+  localMaxSeconds: optionRule.seconds,
+  maxLocalSessions: optionRule.wholeNumber(1),
+  maxBufferedWrites: optionRule.wholeNumber(1),
+  flushSeconds: optionRule.number(0, 600),
   maxSessionsInMemory: optionRule.wholeNumber(1),
   retryAfterSeconds: optionRule.seconds,
 }

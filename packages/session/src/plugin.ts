@@ -80,6 +80,7 @@ function openWhenReady(app: FastifyInstance, options: CheckedOptions): FastifySe
     if (resolved?.owned === true) {
       await bootWait(resolved.link, bootWaitMs, ({ status }) => status !== 'connecting')
     }
+    await open.ready(bootWaitMs)
     tellStart(app.log, 'session', resolved)
     if (options.secretIsRandom) {
       app.log.warn(
@@ -88,7 +89,7 @@ function openWhenReady(app: FastifyInstance, options: CheckedOptions): FastifySe
     }
   })
   app.addHook('onClose', async () => {
-    await open?.close(0)
+    await open?.close()
     if (resolved?.owned === true) await resolved.link.close()
   })
   return new FastifySessionStore({

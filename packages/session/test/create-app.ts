@@ -102,11 +102,13 @@ export async function createShop(
   t: Test,
   options: SessionOptions,
   server: FastifyServerOptions = {},
+  moreRoutes: (app: FastifyInstance) => void = () => undefined,
 ): Promise<TestApp> {
   const created = loggingApp(t, server)
   created.app.register(session, { secret, ...options })
   created.app.register(async (app) => {
     shopRoutes(app)
+    moreRoutes(app)
   })
   await created.app.ready()
   return created

@@ -5,11 +5,12 @@ interface Teardown {
   teardown(fn: () => Promise<void>): void
 }
 
-/** Opens a link the way its owners do, and waits until it is up. */
+/** Opens a link the way its owners do, and waits until it is up, or what else is expected. */
 export async function openLink(
   t: Teardown,
   url: string,
   options: Partial<ClientLinkOptions> = {},
+  expected: RedisLink['status'] = 'up',
 ): Promise<RedisLink> {
   const open = (): Redis =>
     new Redis(url, {
@@ -29,7 +30,7 @@ export async function openLink(
     ...options,
   })
   t.teardown(() => link.close())
-  await reaches(link, 'up')
+  await reaches(link, expected)
   return link
 }
 

@@ -10,6 +10,7 @@ import {
 import { sessionUnavailable } from '../errors.js'
 import type { SessionAddress } from '../session-id.js'
 import { BatchedLoads } from './batched-loads.js'
+import { endedPlaceholder, type LocalSessions } from './local-sessions.js'
 import {
   createScript,
   destroyScript,
@@ -48,6 +49,8 @@ export interface RedisSessionStoreOptions extends SessionLifetimes {
   readonly link: RedisLink
   readonly keyPrefix: string
   readonly retryAfterSeconds: number
+  /** Tells the other processes of sessions that end. */
+  readonly announce?: Pick<LocalSessions, 'announcement'>
   /** Told of keys that hold no session. */
   readonly onCorrupt?: (key: string) => void
 }
@@ -95,17 +98,27 @@ export class RedisSessionStore implements SessionStore {
     return { session, verified: true }
   }
 
-  async create(address: SessionAddress, session: NewSession): Promise<Creation> {
+  /** @param untilUs - When Redis gets to it later than this it does nothing. */
+  async create(
+    address: SessionAddress,
+    session: NewSession,
+    untilUs: number | undefined = this.writeUntilUs(),
+  ): Promise<Creation> {
     const reply = await this.#ask(() =>
-      this.#link.run((client) => this.createStamped(client, address, session, '', this.writeUntilUs())),
+      this.#link.run((client) => this.createStamped(client, address, session, '', untilUs)),
     )
     if (reply.kind === 'late') throw this.#late()
     return reply.kind === 'created' ? { ...reply, durability: 'redis' } : { kind: reply.kind }
   }
 
-  async save(address: SessionAddress, change: ChangeTexts): Promise<'saved' | 'gone'> {
+  /** @param untilUs - When Redis gets to it later than this it does nothing. */
+  async save(
+    address: SessionAddress,
+    change: ChangeTexts,
+    untilUs: number | undefined = this.writeUntilUs(),
+  ): Promise<'saved' | 'gone'> {
     const reply = await this.#ask(() =>
-      this.#link.run((client) => this.saveStamped(client, address, change, '', this.writeUntilUs())),
+      this.#link.run((client) => this.saveStamped(client, address, change, '', untilUs)),
     )
     if (reply === 'late') throw this.#late()
     return reply
@@ -136,10 +149,18 @@ export class RedisSessionStore implements SessionStore {
     tag: string,
     except?: string,
   ): Promise<{ readonly revoked: number; readonly durability: Durability }> {
-    const { ended } = await this.#ask(() =>
-      this.#link.run((client) => this.revokeStamped(client, tag, except, '')),
-    )
+    const { ended } = await this.revoke(tag, except)
     return { revoked: ended.length, durability: 'redis' }
+  }
+
+  /** {@link RedisSessionStore.revokeAll}, with what ended. */
+  async revoke(tag: string, except?: string): Promise<RevokeReply> {
+    const untilUs = this.writeUntilUs()
+    const reply = await this.#ask(() =>
+      this.#link.run((client) => this.revokeStamped(client, tag, except, '', untilUs)),
+    )
+    if (reply.stamp === '') throw this.#late()
+    return reply
   }
 
   /** Redis time in µs after which a write that is sent now must not be done; undefined while it is unknown. */
@@ -169,6 +190,7 @@ export class RedisSessionStore implements SessionStore {
         session.listed ? maxSessionsPerUser : 0,
         digest,
         session.replaces ?? '',
+        ...this.#telling(tag),
         session.about,
         ...fieldArguments(session.fields),
       ],
@@ -196,7 +218,7 @@ export class RedisSessionStore implements SessionStore {
     const existed = await destroyScript.run(
       client,
       [this.#key(tag, digest), this.#key(tag, 'w'), this.#key(tag, 'i')],
-      [digest, foreign ? this.#absoluteMs : ''],
+      [digest, foreign ? this.#absoluteMs : '', ...this.#telling(tag)],
     )
     return existed === 1
   }
@@ -207,11 +229,12 @@ export class RedisSessionStore implements SessionStore {
     tag: string,
     except: string | undefined,
     stamp: string,
+    untilUs?: number,
   ): Promise<RevokeReply> {
     const reply = await revokeAllScript.run(
       client,
       [this.#key(tag, 'w'), this.#key(tag, 'i')],
-      [stamp, except ?? '', this.#absoluteMs],
+      [untilUs ?? '', stamp, except ?? '', this.#absoluteMs, ...this.#telling(tag)],
     )
     this.#revokedUs = Math.max(this.#revokedUs, stampUs(reply.stamp))
     return reply
@@ -221,6 +244,12 @@ export class RedisSessionStore implements SessionStore {
   #nowUs(): number | undefined {
     const { clock } = this.#link
     return clock.known ? Math.max(clock.nowUs(), this.#revokedUs + 1) : undefined
+  }
+
+  /** How a script tells of what ends. */
+  #telling(tag: string): readonly [tag: string, channel: string, message: string, placeholder: string] {
+    const { channel = '', message = '' } = this.#options.announce?.announcement() ?? {}
+    return [tag, channel, message, endedPlaceholder]
   }
 
   #key(tag: string, part: string): string {

@@ -28,6 +28,19 @@ local function stampOf(us) return string.format('%016.0f', us) end
 local function usOf(stamp) return tonumber(string.sub(stamp, 1, 16)) or 0 end
 `
 
+/**
+ * Tells the other processes which sessions ended, in the same step, so that it is never done and not told.
+ * `tell(ended, tag, channel, message, placeholder)`; an empty channel for nobody.
+ */
+const tellLua = `
+local function tell(ended, tag, channel, message, placeholder)
+  if channel == '' or #ended == 0 then return end
+  local handles = {}
+  for n, digest in ipairs(ended) do handles[n] = tag .. '.' .. digest end
+  redis.call('PUBLISH', channel, (string.gsub(message, placeholder, table.concat(handles, ','))))
+end
+`
+
 function texts(reply: unknown): string[] {
   if (!Array.isArray(reply)) throw new TypeError('The script answered no list.')
   return reply.map(String)
@@ -99,14 +112,15 @@ function createReply(reply: unknown): CreateReply {
  * KEYS   session · watermark · index
  * ARGV   µs after which nothing is done any more, or '' · µs since which it was wanted, or '' · its stamp, or
  *        '' for now · idle ms · absolute ms · how many sessions the user may have, or 0 when it is not
- *        listed · its digest · the digest of the one it replaces, or '' · whose it is · then names and texts
+ *        listed · its digest · the digest of the one it replaces, or '' · of what ends: tag, channel,
+ *        message, placeholder · whose it is · then names and texts
  * reply  'created', ms, the digests that had to go · 'exists' · 'revoked' · 'late'
  *
  * Creates only what is not there: a creation that comes twice, or late, wipes nothing. One step, because
  * a revocation must meet either no session or the whole of it.
  */
 export const createScript: Script<CreateReply> = defineScript(
-  `${prologue}
+  `${prologue}${tellLua}
 local notAfter, since, stamp = ARGV[1], ARGV[2], ARGV[3]
 local idle, absolute, most = tonumber(ARGV[4]), tonumber(ARGV[5]), tonumber(ARGV[6])
 local digest, replaced = ARGV[7], ARGV[8]
@@ -124,7 +138,9 @@ end
 
 local base = string.sub(KEYS[3], 1, -2)
 local reply = { 'created', whole(nowMs) }
+local ended = {}
 if replaced ~= '' then
+  ended[1] = replaced
   redis.call('DEL', base .. replaced)
   redis.call('ZREM', KEYS[3], replaced)
 end
@@ -138,11 +154,12 @@ if most > 0 then
     redis.call('DEL', base .. alive[n])
     redis.call('ZREM', KEYS[3], alive[n])
     reply[#reply + 1] = alive[n]
+    ended[#ended + 1] = alive[n]
   end
 end
 
-redis.call('HSET', KEYS[1], 'c', whole(created), 's', whole(created), 'g', stamp, 'm', ARGV[9])
-for at = 10, #ARGV, 2 do
+redis.call('HSET', KEYS[1], 'c', whole(created), 's', whole(created), 'g', stamp, 'm', ARGV[13])
+for at = 14, #ARGV, 2 do
   redis.call('HSET', KEYS[1], 'f:' .. ARGV[at], stamp .. ' ' .. ARGV[at + 1])
 end
 redis.call('PEXPIRE', KEYS[1], whole(math.max(1, math.min(idle, created + absolute - nowMs))))
@@ -150,6 +167,7 @@ if most > 0 then
   redis.call('ZADD', KEYS[3], whole(usOf(stamp)), digest)
   redis.call('PEXPIRE', KEYS[3], whole(absolute))
 end
+tell(ended, ARGV[9], ARGV[10], ARGV[11], ARGV[12])
 return reply
 `,
   createReply,
@@ -194,16 +212,17 @@ return 'saved'
 
 /**
  * KEYS   session · watermark · index
- * ARGV   its digest · ms that its tag is to be refused for, or ''
+ * ARGV   its digest · ms that its tag is to be refused for, or '' · tag, channel, message, placeholder
  * reply  1 it was there · 0
  *
  * A full server lets the deletion through, and then the rest.
  */
 export const destroyScript: Script<number> = defineScript(
-  `${prologue}
+  `${prologue}${tellLua}
 local existed = redis.call('DEL', KEYS[1])
 redis.call('ZREM', KEYS[3], ARGV[1])
 if ARGV[2] ~= '' then redis.call('SET', KEYS[2], stampOf(nowUs), 'PX', ARGV[2]) end
+tell({ ARGV[1] }, ARGV[3], ARGV[4], ARGV[5], ARGV[6])
 return existed
 `,
   Number,
@@ -218,22 +237,24 @@ export interface RevokeReply {
 
 /**
  * KEYS   watermark · index
- * ARGV   the stamp, or '' for now · the digest that stays, or '' · absolute ms
- * reply  the stamp, the digests that ended
+ * ARGV   µs after which nothing is done any more, or '' · the stamp, or '' for now · the digest that stays,
+ *        or '' · absolute ms · of what ends: tag, channel, message, placeholder
+ * reply  the stamp, the digests that ended · the stamp alone is '' when it came too late
  *
  * What was granted later than the stamp stays: a revocation that waited for Redis ends what there was
  * when it was accepted, whenever it comes.
  */
 export const revokeAllScript: Script<RevokeReply> = defineScript(
-  `${prologue}
-local stamp, except, absolute = ARGV[1], ARGV[2], ARGV[3]
+  `${prologue}${tellLua}
+local notAfter, stamp, except, absolute = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
+if notAfter ~= '' and nowUs > tonumber(notAfter) then return { '' } end
 local base = string.sub(KEYS[2], 1, -2)
 -- A full server lets this write through, and then the others.
 redis.call('PEXPIRE', KEYS[2], absolute)
 local watermark = redis.call('GET', KEYS[1]) or ''
 if stamp == '' then stamp = stampOf(math.max(nowUs, usOf(watermark) + 1)) end
 if stamp > watermark then redis.call('SET', KEYS[1], stamp, 'PX', absolute) end
-local reply = { stamp }
+local reply, ended = { stamp }, {}
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
   local granted = redis.call('HGET', base .. member, 'g')
   if not granted then
@@ -244,8 +265,10 @@ for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
     redis.call('DEL', base .. member)
     redis.call('ZREM', KEYS[2], member)
     reply[#reply + 1] = member
+    ended[#ended + 1] = member
   end
 end
+tell(ended, ARGV[5], ARGV[6], ARGV[7], ARGV[8])
 return reply
 `,
   (reply) => {
