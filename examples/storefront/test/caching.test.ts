@@ -69,7 +69,7 @@ t.test('all changes are seen by the next read: products, orders, a purchase', as
   t.match(await first(), { stock: 9, name: 'Renamed' })
   const { orderCount } = (await shop.send('GET', snapshotUrl)).json<{ orderCount: number }>()
   await shop.ask('PUT', '/cart', { items: [{ productId: before?.id, quantity: 2 }] })
-  const bought = await shop.ask('POST', '/checkout', undefined, { 'idempotency-key': 'a purchase' })
+  const bought = await shop.ask('POST', '/checkout', undefined, { 'idempotency-key': 'a-purchase' })
   t.equal(bought.statusCode, 201, bought.body)
   t.match(await first(), { stock: 7 })
   const after = (await shop.send('GET', snapshotUrl)).json<{ orderCount: number; byStatus: unknown }>()
@@ -126,7 +126,9 @@ t.test('what one process changes no other answers from its memory', async (t) =>
   const environment = { REDIS_URL: redis.url }
   const [one, two] = [await start(t, environment), await start(t, environment)]
   await one.shop.send('GET', snapshotUrl)
-  t.equal(cached(await two.shop.send('GET', snapshotUrl)), 'HIT', 'one loads for both')
+  const before = two.queries()
+  t.equal((await two.shop.send('GET', snapshotUrl)).statusCode, 200)
+  t.equal(two.queries(), before, 'one loads for both')
   t.equal(Number(await redis.command('EXISTS', ...(await keysOf(redis, 'analytics:vendor-1:snapshot:*')))), 1)
   for (let price = 101; price < 111; price += 1) {
     const [writer, reader] = price % 2 === 0 ? [one, two] : [two, one]

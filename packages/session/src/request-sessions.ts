@@ -30,8 +30,7 @@ export class RequestSessions {
    */
   findCookie(request: FastifyRequest, isGenuine: (cookie: string) => boolean): void {
     const { name, acceptNames } = this.#rules
-    // Where the app lets @fastify/cookie parse later, or not at all.
-    if (!isParsed(request)) request.cookies = this.#app.parseCookie(request.headers.cookie ?? '')
+    this.#parseCookies(request)
     const names = isLocalDevelopment(this.#rules, request)
       ? [this.#rules.plainName, ...acceptNames]
       : acceptNames
@@ -46,6 +45,12 @@ export class RequestSessions {
       if (each !== name && each !== this.#rules.plainName) this.#renamed.add(request)
       return
     }
+  }
+
+  /** Before \@fastify/session reads the cookie: it finds none, and asks the store nothing. */
+  overlookCookie(request: FastifyRequest): void {
+    this.#parseCookies(request)
+    Reflect.deleteProperty(request.cookies, this.#rules.name)
   }
 
   /** After \@fastify/session has made the session object. */
@@ -93,6 +98,11 @@ export class RequestSessions {
       reply.clearCookie(each, each === plainName && local ? { ...attributes, secure: false } : attributes)
     }
     Reflect.deleteProperty(request.cookies, name)
+  }
+
+  /** Where the app lets \@fastify/cookie parse later, or not at all. */
+  #parseCookies(request: FastifyRequest): void {
+    if (!isParsed(request)) request.cookies = this.#app.parseCookie(request.headers.cookie ?? '')
   }
 
   #equip(request: FastifyRequest, session: RequestSession): void {

@@ -168,6 +168,27 @@ t.test('nothing is written, and no cookie sent, for visitors, 404s and probes', 
   t.strictSame(await redis.keys('*'), [])
 })
 
+t.test('a route that is the same for everybody asks nothing, and leaves the cookie as it is', async (t) => {
+  const { app, browser } = await createShop(
+    t,
+    quiet(await openLink(t, server.url, { heartbeatMs: false })),
+    {},
+    (app) => {
+      app.get('/probe', { config: { session: false } }, ({ principal }) => ({ principal }))
+    },
+  )
+  t.ok(app.hasRoute({ method: 'GET', url: '/probe' }))
+  const ada = browser()
+  await ada.post('/login', { userId: 'ada' })
+  const cookies = [...ada.cookies]
+  const commands = await server.countCommands(async () => {
+    t.strictSame((await ada.get('/probe')).json(), { principal: null })
+  })
+  t.strictSame(commands, {})
+  t.strictSame([...ada.cookies], cookies)
+  t.equal((await ada.get('/me')).statusCode, 200)
+})
+
 t.test('a read costs one command, a write two, a login at most four, a logout at most three', async (t) => {
   const { browser } = await createShop(t, quiet(await openLink(t, server.url, { heartbeatMs: false })))
   const count = (work: () => Promise<unknown>): Promise<Record<string, number>> =>
