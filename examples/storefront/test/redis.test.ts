@@ -102,7 +102,10 @@ t.test('while Redis is frozen the dashboard opens, health is quick, and nothing 
   }
   const whileUp = await timed('/api/v1/health')
   t.equal(whileUp.statusCode, 200)
-  t.ok(whileUp.milliseconds < 50, `before it is noticed, the last snapshot is given: ${whileUp.milliseconds} ms`)
+  t.ok(
+    whileUp.milliseconds < 50,
+    `before it is noticed, the last snapshot is given: ${whileUp.milliseconds} ms`,
+  )
   const answers = await Promise.all([
     timed(`/dashboard?instance=${id}`),
     timed('/dashboard?instance=00000000-0000-4000-8000-000000000001'),
