@@ -15,4 +15,5 @@ export type {
   RedisDetails,
   ServerDetails,
 } from './snapshot.js'
+export type { ShutdownSignal } from './shutdown/signal-handlers.js'
 export type { Usage } from './usage/usage-meter.js'

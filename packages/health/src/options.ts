@@ -8,6 +8,7 @@ import {
 import type { FastifyRequest } from 'fastify'
 import { checkThresholds, type CheckedThresholds, type Thresholds } from './alarms/thresholds.js'
 import { HealthOptionError } from './errors.js'
+import { shutdownSignals, type ShutdownSignal } from './shutdown/signal-handlers.js'
 
 /** Says whether someone may see more than the public; may be async. */
 export type LetsIn = (request: FastifyRequest) => boolean | Promise<boolean>
@@ -54,7 +55,7 @@ export interface HealthOptions {
   /** Commands that this process may send to Redis in 30 days; `false` for no limit. `REDIS_COMMAND_BUDGET` without it. */
   readonly commandBudget?: number | false
   /** Signals after which the app shuts down in order and the process ends; `false` for none. */
-  readonly signals?: readonly NodeJS.Signals[] | false
+  readonly signals?: readonly ShutdownSignal[] | false
   /** Milliseconds in which the app answers on while readiness is 503. With SIGINT none. */
   readonly drainDelayMs?: number
   /** Milliseconds that requests under way have, then they are cut off. */
@@ -113,7 +114,9 @@ function listOf(wants: string, accepts: (value: string) => boolean): OptionRule 
   }
 }
 
-const signals = listOf('a list of signals such as SIGTERM, or false', (each) => each.startsWith('SIG'))
+const signals = listOf('a list of signals such as SIGTERM, or false', (each) =>
+  shutdownSignals.some((signal) => signal === each),
+)
 
 const rules: OptionRules<HealthOptions> = {
   redis: optionRule.redis,

@@ -7,6 +7,9 @@ import { ReportingPlugins } from './health-report.js'
 import { checkOptions, type CheckedOptions, type HealthOptions } from './options.js'
 import { residentsOf } from './residents.js'
 import { addHealthRoutes } from './routes/health-routes.js'
+import { ConnectionDrain } from './shutdown/connection-drain.js'
+import { GracefulShutdown } from './shutdown/graceful-shutdown.js'
+import { handleSignals } from './shutdown/signal-handlers.js'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -21,6 +24,22 @@ function register(app: FastifyInstance, given: HealthOptions): void {
   const options = checkOptions(given, process.env)
   const monitor = new HealthMonitor(options, app.log)
   let resolved: readonly ResolvedLink[] = []
+  let unhandleSignals: () => void = () => undefined
+  const drain = new ConnectionDrain({
+    server: app.server,
+    onCut: (requests) => {
+      app.log.warn(`health: ${requests} requests were cut off after ${options.requestsWithinMs} ms`)
+    },
+  })
+  const shutdown = new GracefulShutdown({
+    options,
+    drain,
+    log: app.log,
+    notReady: () => {
+      monitor.drain()
+    },
+    close: () => app.close(),
+  })
 
   const checks: HealthChecks = {
     get phase() {
@@ -33,10 +52,7 @@ function register(app: FastifyInstance, given: HealthOptions): void {
       return monitor.snapshot
     },
     metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
-    shutdown: async () => {
-      monitor.drain()
-      await app.close()
-    },
+    shutdown: ({ drainDelayMs } = {}) => shutdown.run(drainDelayMs),
   }
   app.decorate<HealthChecks>(options.decorateAs, checks)
   addHealthRoutes(app, monitor, options, () => checks.metrics())
@@ -57,8 +73,22 @@ function register(app: FastifyInstance, given: HealthOptions): void {
     })
     tellStart(app, resolved)
     warmUp(app, monitor, options)
+    if (options.signals !== false) {
+      unhandleSignals = handleSignals({
+        signals: options.signals,
+        options,
+        log: app.log,
+        shutdown: (drainDelayMs) => shutdown.run(drainDelayMs),
+      })
+    }
+  })
+  app.addHook('preClose', (done) => {
+    shutdown.closing()
+    done()
   })
   app.addHook('onClose', async () => {
+    unhandleSignals()
+    drain.stop()
     monitor.stop()
     await Promise.all(resolved.flatMap(({ link, owned }) => (owned ? [link.close()] : [])))
   })
