@@ -4,6 +4,8 @@ import fp from 'fastify-plugin'
 import type { HealthChecks } from './health-checks.js'
 import { HealthMonitor } from './health-monitor.js'
 import { ReportingPlugins } from './health-report.js'
+import { measure } from './metrics/measurement.js'
+import { metricsText } from './metrics/metrics-text.js'
 import { checkOptions, type CheckedOptions, type HealthOptions } from './options.js'
 import { residentsOf } from './residents.js'
 import { addHealthRoutes } from './routes/health-routes.js'
@@ -51,7 +53,7 @@ function register(app: FastifyInstance, given: HealthOptions): void {
       await monitor.refresh()
       return monitor.snapshot
     },
-    metrics: () => Promise.resolve({ contentType: 'text/plain', text: '' }),
+    metrics: () => metricsText(measure(monitor)),
     shutdown: ({ drainDelayMs } = {}) => shutdown.run(drainDelayMs),
   }
   app.decorate<HealthChecks>(options.decorateAs, checks)
