@@ -108,3 +108,14 @@ t.test('a wrong configuration is one line with a code and what to do, and no pas
   await refused(t, { DATABASE_URL: nobody }, /^SHOP_CATALOGUE_UNAVAILABLE: (?!.*hunter2)/)
   await refused(t, { REDIS_URL: 'https://eu1.upstash.io' }, /^STAY_REDIS_/)
 })
+
+t.test('an outage is told once, however many requests are refused', async (t) => {
+  const { server, address } = await start(t, { REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
+  const unknown = new URL('/api/3f2504e0-4f89-41d3-9a0c-0305e82c330e/products', address)
+  for (let count = 0; count < 100; count += 1) t.equal((await fetch(unknown)).status, 503)
+  const isTrouble = (line: string): boolean =>
+    /"level":(?:40|50|60)/.test(line) && !line.includes('SESSION_SECRET')
+  t.match(server.stdout.filter(isTrouble), [/redis \(local\), not reached/, /Redis is away/])
+  t.equal(server.stdout.filter(isTrouble).length, 2)
+  t.same(server.stderr, [])
+})

@@ -315,6 +315,23 @@ t.test(
   },
 )
 
+t.test(
+  'a create that one process holds, cut off alone, is not there for the others before it is back',
+  async (t) => {
+    const server = await startRedisServer({}, t)
+    const proxy = await startFaultProxy({ host: server.host, port: server.port }, t)
+    const cutOff = await openProcess(t, proxy.url(server.url))
+    const other = await openProcess(t, server.url)
+    await proxy.refuse()
+    await reaches(cutOff.link, 'down')
+    t.match(await cutOff.instances.save({ id: 'a' }), { durability: 'buffered' })
+    t.strictSame(await cutOff.answer('a'), { id: 'a' })
+    t.equal(await other.answer('a'), undefined, "on Redis's word")
+    await proxy.restore()
+    await eventually(async () => isDeepStrictEqual(await other.answer('a'), { id: 'a' }), { withinMs: 5000 })
+  },
+)
+
 t.test('the end of a process tells how many accepted writes it takes along', async (t) => {
   const server = await startRedisServer({}, t)
   const link = await openLink(t, server.url)

@@ -14,4 +14,5 @@ export { RedisServer, type RestartOptions, startRedisServer } from './redis-serv
 export { type RedisServerOptions } from './redis-server-options.js'
 export { SentinelRig, type SentinelOptions, startSentinel } from './sentinel-rig.js'
 export { type TeardownHost } from './teardown.js'
+export { type Topology, type TopologyAccess, topologies } from './topology.js'
 export { commandsUpstashRefuses, subcommandsUpstashRefuses } from './upstash-commands.js'

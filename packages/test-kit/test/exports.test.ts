@@ -18,6 +18,7 @@ t.test('the package exports what others build on, and no more', (t) => {
     'startRedisServer',
     'startSentinel',
     'subcommandsUpstashRefuses',
+    'topologies',
   ])
   t.end()
 })
