@@ -30,9 +30,11 @@ export interface RedisDetails {
   /** Why Redis answers and refuses to work, such as `'loading'`. */
   readonly refusal: string | undefined
   readonly latencyMs: number | undefined
-  /** The part of it in which this process was busy. */
+  /** The part of the last one in which this process was busy. */
   readonly loopBusyMs: number | undefined
+  /** Of five, without the time in which this process was busy. */
   readonly medianLatencyMs: number | undefined
+  /** The quickest that the median has been for a while. */
   readonly baselineLatencyMs: number | undefined
   readonly counters: LinkCounters
   readonly sampledAt: Date | undefined

@@ -124,6 +124,22 @@ t.test('an app that starts without its Redis is degraded, and well when it appea
   await eventually(async () => healthy.test((await probe(app)).body), { withinMs: 15_000 })
 })
 
+t.test('of several servers each is watched, and one that is away leaves the app degraded', async (t) => {
+  const [main, cache] = await Promise.all([startRedisServer({}, t), startRedisServer({}, t)])
+  const { app } = await openApp(t, { roles: ['default', 'cache'] }, (app) =>
+    app.register(redisConnection, { url: main.url, roles: { cache: { url: cache.url } }, env: false }),
+  )
+  await eventually(async () => healthy.test((await probe(app)).body))
+  t.match(app.healthChecks.snapshot().details.redis, [{ role: 'default' }, { role: 'cache' }])
+  await cache.kill()
+  await eventually(async () => (await probe(app)).body === degraded)
+  const { text } = await app.healthChecks.metrics()
+  t.match(text, 'redis_up{role="default"} 1')
+  t.match(text, 'redis_up{role="cache"} 0')
+  await cache.restart()
+  await eventually(async () => healthy.test((await probe(app)).body), { withinMs: 15_000 })
+})
+
 t.test('while Redis is away it is not asked', async (t) => {
   const server = await startRedisServer({}, t)
   const app = await connectedApp(t, { url: server.url, heartbeatMs: false })

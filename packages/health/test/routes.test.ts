@@ -19,6 +19,7 @@ t.test('a healthy app answers exactly this, and nothing else', async (t) => {
   t.match(type, /^application\/json/)
   const response = await app.inject('/api/v1/health')
   t.equal(response.headers['cache-control'], 'no-store')
+  t.match(await app.inject({ method: 'HEAD', url: '/api/v1/health' }), { statusCode: 200, body: '' })
 })
 
 t.test('without Redis the app is ok and says that none is configured', async (t) => {

@@ -51,5 +51,14 @@ t.test('of a Cluster each primary is sampled, and the worst one raises the alarm
   await eventually(() => app.healthChecks.snapshot().details.alarms.some(({ alarm }) => alarm === 'memory'), {
     withinMs: 10_000,
   })
-  t.pass('raised')
+  await primary?.command('config', 'set', 'maxmemory', 0)
+  await eventually(() => app.healthChecks.snapshot().details.alarms.length === 0, { withinMs: 10_000 })
+
+  // Of one that is gone the keys are out of reach, until its replica has taken over.
+  if (primary !== undefined) await rig.kill(primary)
+  await eventually(() => app.healthChecks.snapshot().details.redis[0]?.refusal === 'cluster-down', {
+    withinMs: 10_000,
+  })
+  t.match((await probe(app)).body, /^\{"status":"degraded","redis":\{"status":"unhealthy"/)
+  await eventually(() => isHealthy(app), { withinMs: 20_000 })
 })

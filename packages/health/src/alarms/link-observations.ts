@@ -38,8 +38,10 @@ function worst(
   return values.length === 0 ? undefined : pick(...values)
 }
 
-function part(amount: number | undefined, whole: number | undefined): number | undefined {
-  return amount === undefined || whole === undefined || whole === 0 ? undefined : amount / whole
+/** Of a limit; 0 means that there is none, so that nothing of it is used up. */
+function part(amount: number | undefined, limit: number | undefined): number | undefined {
+  if (amount === undefined || limit === undefined) return undefined
+  return limit === 0 ? 0 : amount / limit
 }
 
 function flag(value: boolean | undefined): number | undefined {

@@ -8,7 +8,7 @@ import type {
 import { MetricsDeniedError } from '../errors.js'
 import type { Metrics } from '../health-checks.js'
 import type { HealthMonitor } from '../health-monitor.js'
-import type { CheckedOptions, LetsIn } from '../options.js'
+import type { CheckedOptions } from '../options.js'
 import { acceptsHealthJson, healthJsonType } from './accepts-health-json.js'
 import { healthJson } from './health-json.js'
 
@@ -34,11 +34,15 @@ function send(reply: FastifyReply, statusCode: number, body: object, type = json
 }
 
 /** Whoever cannot be recognised is a stranger; a probe does not fail over it. */
-async function isLetIn(letsIn: LetsIn, request: FastifyRequest): Promise<boolean> {
+async function isLetIn(
+  options: CheckedOptions,
+  option: 'detailsFor' | 'metricsFor',
+  request: FastifyRequest,
+): Promise<boolean> {
   try {
-    return await letsIn(request)
+    return await options[option](request)
   } catch (error) {
-    request.log.warn({ err: error }, 'health: detailsFor failed; the public answer is given')
+    request.log.warn({ err: error }, `health: ${option} failed; the public answer is given`)
     return false
   }
 }
@@ -55,7 +59,7 @@ export function addHealthRoutes(
   if (healthRoute !== false) {
     const statusCodes = { ok: 200, degraded: degradedStatusCode, failing: 503 } as const
     app.get(healthRoute, about('Whether the app and its Redis are well'), async (request, reply) => {
-      const letIn = await isLetIn(options.detailsFor, request)
+      const letIn = await isLetIn(options, 'detailsFor', request)
       const health = monitor.public
       const details = letIn ? monitor.snapshot.details : undefined
       reply.header('vary', 'accept')
@@ -86,7 +90,7 @@ export function addHealthRoutes(
       return
     }
     app.get(metricsRoute, about('Metrics for Prometheus'), async (request, reply) => {
-      if (!(await isLetIn(options.metricsFor, request))) throw new MetricsDeniedError()
+      if (!(await isLetIn(options, 'metricsFor', request))) throw new MetricsDeniedError()
       const { contentType, text } = await metrics()
       return reply.header('cache-control', 'no-store').header('content-type', contentType).send(text)
     })

@@ -17,7 +17,10 @@ export interface LinkSample {
   readonly latencyMs: number
   /** The part of it in which this process was busy with something else. */
   readonly loopBusyMs: number
-  /** Redis answers, and refuses to work: it is loading, has lost its primary, or runs a script without end. */
+  /**
+   * Redis answers, and refuses to work: it is loading, over its quota, or runs a script without end; or a part of
+   * a Cluster does not answer.
+   */
   readonly refusal: RefusalReason | undefined
   /** None where INFO is denied, or was not answered. */
   readonly servers: readonly ServerSample[]
@@ -101,17 +104,16 @@ export class LinkSampler {
   async #measure(): Promise<void> {
     if (this.link.status !== 'up') return
     const sparing = this.link.traits.billedByCommand && !this.#infoDenied
-    const ping = sparing
-      ? await this.#timed(() => this.#readServers())
-      : await this.#timed(() => this.#ping())
-    if (ping === undefined) return
-    const servers = sparing || this.#infoDenied ? ping.value : await this.#readServers().catch(() => [])
-    this.window.observe(Math.max(0, ping.latencyMs - ping.loopBusyMs))
+    const first = await this.#timed(sparing ? () => this.#readServers() : () => this.#ping())
+    if (first === undefined) return
+    const read = sparing ? first.value : await this.#readServers().catch(() => undefined)
+    const silent = read === undefined ? 0 : read.silent
+    this.window.observe(first.latencyMs - first.loopBusyMs)
     this.#last = {
-      latencyMs: ping.latencyMs,
-      loopBusyMs: ping.loopBusyMs,
-      refusal: ping.refusal,
-      servers: servers ?? [],
+      latencyMs: first.latencyMs,
+      loopBusyMs: first.loopBusyMs,
+      refusal: first.refusal ?? (silent > 0 ? 'cluster-down' : undefined),
+      servers: read?.servers ?? [],
       at: new Date(),
     }
   }
@@ -140,14 +142,14 @@ export class LinkSampler {
     return { latencyMs, loopBusyMs: Math.min(active, latencyMs), ...outcome }
   }
 
-  async #ping(): Promise<readonly ServerSample[]> {
+  async #ping(): Promise<undefined> {
     await this.link.run((client) => client.ping())
-    return []
+    return undefined
   }
 
-  async #readServers(): Promise<readonly ServerSample[]> {
-    if (this.#infoDenied) return []
-    const infos = await this.link
+  async #readServers(): Promise<{ servers: readonly ServerSample[]; silent: number } | undefined> {
+    if (this.#infoDenied) return undefined
+    const { infos, silent } = await this.link
       .run((client) => readServers(client))
       .catch((error: unknown) => {
         // Asking again for what is not allowed would only cost. LOADING and the like pass.
@@ -159,6 +161,12 @@ export class LinkSampler {
     const atMs = performance.now()
     const before = this.#readings
     this.#readings = new Map(infos.map((info) => [info.runId ?? '', { info, atMs }]))
-    return infos.map((info) => ({ info, rates: ratesBetween(before.get(info.runId ?? ''), { info, atMs }) }))
+    return {
+      servers: infos.map((info) => ({
+        info,
+        rates: ratesBetween(before.get(info.runId ?? ''), { info, atMs }),
+      })),
+      silent,
+    }
   }
 }
