@@ -90,10 +90,10 @@ t.test('a server that is loading its data answers and is not well', async (t) =>
   const { app } = await openApp(t, { redis: client, sampleEveryMs: 100 })
   t.match((await probe(app)).body, healthy)
   await server.startLoading(3000)
-  await eventually(async () =>
-    /"status":"degraded","redis":\{"status":"unhealthy"/.test((await probe(app)).body),
-  )
-  await eventually(() => app.healthChecks.snapshot().details.redis[0]?.refusal === 'loading')
+  const loading =
+    /^\{"status":"degraded","redis":\{"status":"unhealthy","latency":"\d+ms","connected":true\}\}$/
+  await eventually(async () => loading.test((await probe(app)).body))
+  t.equal(app.healthChecks.snapshot().details.redis[0]?.refusal, 'loading')
   t.equal((await probe(app, '/readyz')).statusCode, 200)
   await server.whenReady()
   await eventually(async () => /"status":"ok","redis":\{"status":"healthy"/.test((await probe(app)).body), {
