@@ -9,6 +9,7 @@ export {
 export { findRedisServer, type RedisServerBinary } from './find-redis-server.js'
 export { freePort } from './free-port.js'
 export { type ChildExit, type LineMatch, type OutputLine } from './guarded-child.js'
+export { longRuns } from './long-runs.js'
 export { ManagedProcess, type ProcessOptions, startProcess } from './managed-process.js'
 export { RedisServer, type RestartOptions, startRedisServer } from './redis-server.js'
 export { type RedisServerOptions } from './redis-server-options.js'

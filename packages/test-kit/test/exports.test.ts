@@ -12,6 +12,7 @@ t.test('the package exports what others build on, and no more', (t) => {
     'eventually',
     'findRedisServer',
     'freePort',
+    'longRuns',
     'startCluster',
     'startFaultProxy',
     'startProcess',
