@@ -309,7 +309,7 @@ t.test(
         }
         return true
       }),
-      { numRuns: longRuns({ short: 60, long: 10_000 }), endOnFailure: true },
+      { numRuns: longRuns({ short: 60, long: 5000 }), endOnFailure: true },
     )
     t.comment(`operations: ${operations}`)
     t.pass()
