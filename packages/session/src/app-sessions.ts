@@ -1,11 +1,14 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { attachmentOf } from './attachment.js'
 import { checkConnection, type CookieRules } from './cookie-rules.js'
+import { csrfField, newCsrfSecret } from './csrf.js'
+import { SessionOptionError } from './errors.js'
 import type { FastifySessionStore } from './fastify-session-store.js'
 import { checkOrigin } from './origin.js'
 import type { RequestSessions } from './request-sessions.js'
-import { checkUser, decodeAbout, type Principal, type SessionUser } from './session-about.js'
+import { checkUser, type Principal, type SessionUser } from './session-about.js'
 import { addressOf, addressOfHandle, handleOf, tagOfUser } from './session-id.js'
+import type { Guards } from './guards.js'
 import type { Ended, LoginOptions, Sessions, SessionSummary } from './sessions.js'
 
 /** A list of sessions is to be read by people. */
@@ -17,10 +20,11 @@ export interface AppSessionsOptions {
   readonly requests: RequestSessions
   readonly cookie: CookieRules
   readonly trustedOrigins: readonly string[]
+  readonly csrf: boolean
 }
 
 /** The methods of `app.sessions`; its guards are in guards.ts. */
-export class AppSessions implements Omit<Sessions, 'requireAuth' | 'requireRole' | 'requireFresh'> {
+export class AppSessions implements Omit<Sessions, keyof Guards> {
   readonly #options: AppSessionsOptions
 
   constructor(options: AppSessionsOptions) {
@@ -28,7 +32,7 @@ export class AppSessions implements Omit<Sessions, 'requireAuth' | 'requireRole'
   }
 
   async login(request: FastifyRequest, user: SessionUser, options: LoginOptions = {}): Promise<Principal> {
-    const { store, requests, cookie, trustedOrigins } = this.#options
+    const { store, requests, cookie, trustedOrigins, csrf } = this.#options
     const { userId, tenantId, roles } = checkUser(user)
     checkConnection(cookie, request)
     checkOrigin(request, trustedOrigins)
@@ -37,7 +41,7 @@ export class AppSessions implements Omit<Sessions, 'requireAuth' | 'requireRole'
     const kept = Object.entries(before).filter(([name]) => options.keep?.includes(name) === true)
 
     const session = requests.renew(request, tagOfUser(userId))
-    Object.assign(session, Object.fromEntries(kept))
+    Object.assign(session, Object.fromEntries(kept), csrf ? { [csrfField]: newCsrfSecret() } : {})
     const address = addressOf(session.sessionId)
     const sameUser = old?.state.kind === 'stored' && old.address.tag === address.tag
     let attachment
@@ -83,13 +87,18 @@ export class AppSessions implements Omit<Sessions, 'requireAuth' | 'requireRole'
     const tag = tagOfUser(userId)
     const current = attachmentOf(request?.session)?.address.digest
     const sessions = await this.#options.store.sessions.list(tag)
-    return sessions.map(({ digest, about, createdMs, seenMs }) => ({
-      id: handleOf({ tag, digest }),
-      device: decodeAbout(about)?.device,
-      createdAt: new Date(createdMs).toISOString(),
-      lastSeenAt: new Date(seenMs).toISOString(),
-      current: digest === current,
+    return sessions.map((listed) => ({
+      id: handleOf({ tag, digest: listed.digest }),
+      device: this.#options.store.aboutListed(listed).device,
+      createdAt: new Date(listed.createdMs).toISOString(),
+      lastSeenAt: new Date(listed.seenMs).toISOString(),
+      current: listed.digest === current,
     }))
+  }
+
+  csrfToken(reply: FastifyReply): string {
+    if (!this.#options.csrf) throw new SessionOptionError('csrfToken needs the option csrf: true.')
+    return reply.generateCsrf()
   }
 
   async revoke(

@@ -2,6 +2,7 @@ import type { SessionStore as CallbackStore } from '@fastify/session'
 import type { Session } from 'fastify'
 import { attach, Attachment, attachmentOf } from './attachment.js'
 import { isAwayError, RevokedMeanwhileError, SessionExistsError } from './errors.js'
+import { FieldCipher } from './field-cipher.js'
 import { decodeAbout, encodeAbout, type SessionAbout } from './session-about.js'
 import {
   attachmentName,
@@ -12,9 +13,15 @@ import {
   fieldValues,
 } from './session-fields.js'
 import { addressOf, newSessionId, type SessionAddress } from './session-id.js'
-import type { FieldTexts, LoadedSession, SessionStore } from './stores/session-store.js'
+import type { FieldTexts, ListedSession, LoadedSession, SessionStore } from './stores/session-store.js'
 
 type Callback = (error?: unknown) => void
+
+/** Which tenant a visitor's session is good for. */
+export type TenantLookup = () => string | undefined | Promise<string | undefined>
+
+/** Stands for the name of a field where it says whose the session is: no field is called so. */
+const aboutName = 'about\u0000'
 
 /** What of a logger is used here. */
 export interface SessionLogger {
@@ -26,6 +33,8 @@ export interface FastifySessionStoreOptions {
   /** Asked with each call, because where Redis is can be known later. */
   readonly store: () => SessionStore
   readonly maxBytes: number
+  /** Encrypts what the sessions hold on their way to the store. */
+  readonly cipher?: FieldCipher
   readonly logger?: (() => SessionLogger | undefined) | undefined
   /** Ends what the store holds open. */
   readonly close?: () => Promise<void>
@@ -41,6 +50,8 @@ export interface FastifySessionStoreOptions {
  */
 export class FastifySessionStore implements CallbackStore {
   readonly #options: FastifySessionStoreOptions
+  readonly #cipher: FieldCipher
+  readonly #tenants = new WeakMap<object, TenantLookup>()
   /**
    * Set by the plugin: a session that cannot be told now is answered as such, for the guards to decide,
    * and not as an error, which would fail open routes as well.
@@ -49,6 +60,7 @@ export class FastifySessionStore implements CallbackStore {
 
   constructor(options: FastifySessionStoreOptions) {
     this.#options = options
+    this.#cipher = options.cipher ?? new FieldCipher([])
   }
 
   readonly #tags = new WeakMap<object, string>()
@@ -109,7 +121,7 @@ export class FastifySessionStore implements CallbackStore {
     const attachment = attachmentOf(session)
     const address = addressOf(id)
     if (attachment === undefined || attachment.address.digest !== address.digest) {
-      await this.begin(session, address, {})
+      await this.begin(session, address, { tenantId: await this.#tenants.get(session)?.() })
       return
     }
     const { state } = attachment
@@ -123,7 +135,8 @@ export class FastifySessionStore implements CallbackStore {
     // What cannot be seen is not overwritten.
     if (state.kind === 'away') throw state.cause
     checkSize(after, this.#options.maxBytes)
-    if ((await this.sessions.save(address, change)) === 'saved') {
+    const encrypted = this.#cipher.encryptAll(address.digest, change)
+    if ((await this.sessions.save(address, encrypted)) === 'saved') {
       attachment.baseline = changedFields(attachment.baseline, change)
     } else {
       attachment.state = { kind: 'ended' }
@@ -146,8 +159,8 @@ export class FastifySessionStore implements CallbackStore {
     const fields = fieldTexts(session)
     checkSize(fields, this.#options.maxBytes)
     const created = await this.sessions.create(address, {
-      about: encodeAbout(about),
-      fields,
+      about: this.#encryptAbout(address.digest, about),
+      fields: this.#cipher.encryptAll(address.digest, fields),
       listed: about.userId !== undefined,
       replaces: replaces?.digest,
     })
@@ -162,6 +175,16 @@ export class FastifySessionStore implements CallbackStore {
     })
     attach(session, attachment)
     return attachment
+  }
+
+  /** Says which tenant a session object will be good for, should it be stored. */
+  bindNew(session: Session, lookup: TenantLookup): void {
+    this.#tenants.set(session, lookup)
+  }
+
+  /** What is known of a listed session beside its fields. */
+  aboutListed({ digest, about }: ListedSession): SessionAbout {
+    return decodeAbout(this.#decryptAbout(digest, about)) ?? {}
   }
 
   /** Ends a session, here and everywhere. */
@@ -189,19 +212,34 @@ export class FastifySessionStore implements CallbackStore {
     return loaded === undefined ? null : this.#restore(address, loaded)
   }
 
+  #encryptAbout(digest: string, about: SessionAbout): string {
+    const text = encodeAbout(about)
+    return text === '' ? text : this.#cipher.encrypt(digest, aboutName, text)
+  }
+
+  #decryptAbout(digest: string, text: string): string {
+    return this.#cipher.decrypt(digest, aboutName, text)
+  }
+
+  #decryptAll(digest: string, fields: FieldTexts): FieldTexts {
+    if (!this.#cipher.active) return fields
+    return new Map([...fields].map(([name, text]) => [name, this.#cipher.decrypt(digest, name, text)]))
+  }
+
   /** A session that cannot be read is none: nobody is let in by it. */
   #restore(address: SessionAddress, { session, verified }: LoadedSession): Session | null {
     try {
-      const about = decodeAbout(session.about)
+      const about = decodeAbout(this.#decryptAbout(address.digest, session.about))
       if (about === undefined) throw new SyntaxError('whose it is cannot be read')
-      const values = fieldValues(session.fields)
+      const fields = this.#decryptAll(address.digest, session.fields)
+      const values = fieldValues(fields)
       return withAttachment(
         values,
         new Attachment(address, {
           about,
           createdMs: session.createdMs,
           nowMs: session.nowMs,
-          baseline: readableFields(session.fields, values),
+          baseline: readableFields(fields, values),
           state: { kind: 'stored', verified },
         }),
       )

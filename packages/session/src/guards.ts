@@ -10,10 +10,15 @@ import {
 import type { Principal } from './session-about.js'
 import type { SessionGuard, Sessions } from './sessions.js'
 
-type Guards = Pick<Sessions, 'requireAuth' | 'requireRole' | 'requireFresh'>
+/** The guards of `app.sessions`. */
+export type Guards = Pick<Sessions, 'requireAuth' | 'requireRole' | 'requireFresh' | 'requireCsrf'>
 
 /** Makes the guards of `app.sessions`. */
-export function createGuards({ retryAfterSeconds }: { readonly retryAfterSeconds: number }): Guards {
+export function createGuards({
+  retryAfterSeconds,
+}: {
+  readonly retryAfterSeconds: number
+}): Omit<Guards, 'requireCsrf'> {
   const guard =
     (check: (request: FastifyRequest) => void): SessionGuard =>
     (request, reply) =>
@@ -21,7 +26,7 @@ export function createGuards({ retryAfterSeconds }: { readonly retryAfterSeconds
         sayWhenToRetry(reply, retryAfterSeconds, () => {
           check(request)
         })
-        resolve()
+        resolve(undefined)
       })
 
   return {

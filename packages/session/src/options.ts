@@ -1,7 +1,9 @@
 import { checkOptions as checkAll, optionRule, type OptionRules, type RedisOption } from '@stayfast/redis-kit'
+import type { FastifyRequest } from 'fastify'
 import { randomBytes } from 'node:crypto'
 import { cookieName, prefixProblem, withoutPrefix, type CookieRules } from './cookie-rules.js'
 import { SessionOptionError } from './errors.js'
+import { keyBytes, type EncryptionKey } from './field-cipher.js'
 
 /** How sessions are stored. All have defaults. */
 export interface SessionStoreOptions {
@@ -39,6 +41,11 @@ export interface SessionStoreOptions {
   readonly maxBufferedWrites?: number
   /** Seconds that the end of the app may wait for them. */
   readonly flushSeconds?: number
+  /**
+   * Encrypts what sessions hold at rest (AES-256-GCM): the first key encrypts, all of them decrypt. Without
+   * it they lie in Redis as they are.
+   */
+  readonly encryptionKeys?: readonly EncryptionKey[]
   /** Sessions that are kept where there is no Redis; more are refused. */
   readonly maxSessionsInMemory?: number
   /** Sent as Retry-After with each 503. */
@@ -65,15 +72,24 @@ export interface SessionOptions extends SessionStoreOptions {
   readonly sameSite?: 'lax' | 'strict' | 'none'
   /** `false` sends the cookie over plain http too, in production as well: where nobody can listen. */
   readonly secure?: boolean
+  /** Registers \@fastify/csrf-protection, bound to the session, for `csrfToken` and `requireCsrf`. */
+  readonly csrf?: boolean
+  /**
+   * Which tenant a request is for, such as by its host; undefined for none. A session of another tenant is
+   * nothing to it. May be async.
+   */
+  readonly tenantOf?: (request: FastifyRequest) => MaybePromise<string | null | undefined>
   /** Other origins whose pages may sign somebody in, such as `https://login.example.test`. */
   readonly trustedOrigins?: readonly string[]
 }
 
-type OptionWithoutDefault = 'redis' | 'secret' | 'cookieName' | 'cookieDomain'
+type MaybePromise<Value> = Value | Promise<Value>
+
+type OptionWithoutDefault = 'redis' | 'secret' | 'cookieName' | 'cookieDomain' | 'tenantOf'
 
 /** {@link SessionOptions} with the defaults filled in. */
 export type CheckedOptions = Required<Omit<SessionOptions, OptionWithoutDefault>> &
-  Pick<SessionOptions, 'redis'> & {
+  Pick<SessionOptions, 'redis' | 'tenantOf'> & {
     readonly secrets: readonly string[]
     /** Nobody gave one: what it signs is good in this process only. */
     readonly secretIsRandom: boolean
@@ -100,6 +116,7 @@ export const defaultStoreOptions: Readonly<Required<Omit<SessionStoreOptions, 'r
   maxLocalSessions: 10_000,
   maxBufferedWrites: 10_000,
   flushSeconds: 2,
+  encryptionKeys: [],
   maxSessionsInMemory: 10_000,
   retryAfterSeconds: 2,
 } satisfies Required<Omit<SessionStoreOptions, 'redis'>>)
@@ -112,6 +129,7 @@ export const defaultOptions: Readonly<Required<Omit<SessionOptions, OptionWithou
   acceptCookieNames: [],
   sameSite: 'lax',
   secure: true,
+  csrf: true,
   trustedOrigins: [],
 } satisfies Required<Omit<SessionOptions, OptionWithoutDefault>>)
 
@@ -130,6 +148,13 @@ function isOrigin(value: unknown): boolean {
   }
 }
 
+function isEncryptionKey(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('id' in value) || !('key' in value)) return false
+  const { id, key } = value
+  if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id)) return false
+  return (typeof key === 'string' || Buffer.isBuffer(key)) && keyBytes(key) !== undefined
+}
+
 const storeRules: OptionRules<SessionStoreOptions> = {
   redis: optionRule.redis,
   share: optionRule.yesOrNo,
@@ -145,6 +170,10 @@ const storeRules: OptionRules<SessionStoreOptions> = {
   maxLocalSessions: optionRule.wholeNumber(1),
   maxBufferedWrites: optionRule.wholeNumber(1),
   flushSeconds: optionRule.number(0, 600),
+  encryptionKeys: {
+    wants: 'a list of { id, key }, each id of letters, digits, - and _, each key 32 bytes or these as base64',
+    accepts: (value) => Array.isArray(value) && value.every(isEncryptionKey),
+  },
   maxSessionsInMemory: optionRule.wholeNumber(1),
   retryAfterSeconds: optionRule.seconds,
 }
@@ -171,6 +200,8 @@ const rules: OptionRules<SessionOptions> = {
   cookieDomain: optionRule.name,
   sameSite: optionRule.oneOf('lax', 'strict', 'none'),
   secure: optionRule.yesOrNo,
+  csrf: optionRule.yesOrNo,
+  tenantOf: optionRule.callable,
   trustedOrigins: {
     wants: 'a list of origins, such as https://login.example.test',
     accepts: (value) => Array.isArray(value) && value.every(isOrigin),

@@ -1,4 +1,5 @@
 import fastifyCookie from '@fastify/cookie'
+import fastifyCsrfProtection from '@fastify/csrf-protection'
 import fastifySession from '@fastify/session'
 import { bootWait, resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
@@ -8,8 +9,10 @@ import { AppSessions } from './app-sessions.js'
 import { attachmentOf } from './attachment.js'
 import { isLocalDevelopment } from './cookie-rules.js'
 import { CookieSigner } from './cookie-signer.js'
+import { createCsrfGuard, csrfField } from './csrf.js'
 import { DecoratorTakenError, SessionsNotReadyError } from './errors.js'
 import { FastifySessionStore } from './fastify-session-store.js'
+import { FieldCipher } from './field-cipher.js'
 import { createGuards } from './guards.js'
 import { openStore, type OpenStore } from './open-store.js'
 import { checkOptions, type CheckedOptions, type SessionOptions } from './options.js'
@@ -47,9 +50,14 @@ async function register(app: FastifyInstance, given: SessionOptions): Promise<vo
     requests.adopt(request)
     done()
   })
+  if (options.tenantOf !== undefined) bindToTenants(app, options.tenantOf, requests, store)
+  if (options.csrf && !app.hasPlugin('@fastify/csrf-protection')) {
+    await app.register(fastifyCsrfProtection, { sessionPlugin: '@fastify/session', sessionKey: csrfField })
+  }
 
   const methods = new AppSessions({ ...options, store, requests })
-  app.decorate<Sessions>(options.decorateAs, Object.assign(methods, createGuards(options)))
+  const requireCsrf = createCsrfGuard(app, options)
+  app.decorate<Sessions>(options.decorateAs, Object.assign(methods, createGuards(options), { requireCsrf }))
   app.decorateRequest(options.decorateRequestAs, {
     getter(this: FastifyRequest) {
       return attachmentOf(this.session)?.principal ?? null
@@ -72,6 +80,21 @@ function checkNames(app: FastifyInstance, { decorateAs, decorateRequestAs }: Che
       'sessionName of @fastify/secure-session',
     )
   }
+}
+
+function bindToTenants(
+  app: FastifyInstance,
+  tenantOf: NonNullable<SessionOptions['tenantOf']>,
+  requests: RequestSessions,
+  store: FastifySessionStore,
+): void {
+  app.addHook('onRequest', async (request) => {
+    if (attachmentOf(request.session) !== undefined) requests.bind(request, await tenantOf(request))
+    // Whose a visitor is matters only if the session is ever stored.
+    if (attachmentOf(request.session) === undefined) {
+      store.bindNew(request.session, async () => (await tenantOf(request)) ?? undefined)
+    }
+  })
 }
 
 /** Opens the store when the app is ready: what is registered after this plugin counts as well. */
@@ -102,6 +125,7 @@ function openWhenReady(app: FastifyInstance, options: CheckedOptions): FastifySe
       return open.store
     },
     maxBytes: options.maxBytes,
+    cipher: new FieldCipher(options.encryptionKeys),
     logger: () => app.log,
   })
 }

@@ -66,6 +66,15 @@ export class RequestSessions {
     this.#equip(request, session)
   }
 
+  /** To a request for one tenant a session of another is nothing, but stays what it is to that one. */
+  bind(request: FastifyRequest, tenantId: string | null | undefined): void {
+    const about = attachmentOf(request.session)?.about
+    const bound = about?.tenantId
+    if (bound === undefined || tenantId === undefined || tenantId === null || bound === tenantId) return
+    Reflect.deleteProperty(request.cookies, this.#rules.name)
+    this.renew(request)
+  }
+
   /** An empty session in place of what there is; with a tag its id is that of a user's session. */
   renew(request: FastifyRequest, tag?: string): RequestSession {
     const make = (): void => {

@@ -33,7 +33,7 @@ export interface Ended {
 }
 
 /** A preHandler. */
-export type SessionGuard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+export type SessionGuard = (request: FastifyRequest, reply: FastifyReply) => Promise<unknown>
 
 /** `app.sessions`. Its methods reject with coded errors, in which no id and no value ever stands. */
 export interface Sessions {
@@ -84,6 +84,20 @@ export interface Sessions {
 
   /** Lets in who has one of these roles: 401, 403 STAY_SESSION_FORBIDDEN, 503. */
   requireRole(...roles: readonly string[]): SessionGuard
+
+  /**
+   * A token for the pages of this session, to come back in the header `x-csrf-token`.
+   *
+   * @throws STAY_SESSION_OPTION_INVALID with `csrf: false`.
+   */
+  csrfToken(reply: FastifyReply): string
+
+  /**
+   * Lets in what changes something only with the token of its session, and not from a page of another
+   * origin: 403 FST_CSRF_MISSING_SECRET, FST_CSRF_INVALID_TOKEN or STAY_SESSION_ORIGIN_FOREIGN. What
+   * brings no session passes, for there is nothing to forge.
+   */
+  readonly requireCsrf: SessionGuard
 
   /** Lets in who signed in within this time: 401 STAY_SESSION_NOT_FRESH, 503. */
   requireFresh(options: { readonly withinMs: number }): SessionGuard
