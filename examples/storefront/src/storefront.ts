@@ -67,7 +67,7 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     // TLS ends before this process, which cannot know whether the address is reached by https only.
     strictTransportSecurity: false,
   })
-  await app.register(csrf)
+  await app.register(csrf, { sessions })
   await app.register(describeApi)
 
   await app.register(async (open) => {

@@ -49,7 +49,7 @@ export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: 
       const user = await users.find(email, password)
       if (user === undefined) throw new SignInFailedError()
       const { id: userId, vendorId: tenantId, roles } = user
-      return answer(await sessions.login(request, { userId, tenantId, roles }), reply)
+      return answer(sessions, await sessions.login(request, { userId, tenantId, roles }), reply)
     },
   )
 
@@ -68,7 +68,7 @@ export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: 
       ...signedIn,
       schema: { ...about, summary: 'Who is signed in', response: { 200: SignedIn, ...errorResponses } },
     },
-    (request, reply) => answer(principalOf(request), reply),
+    (request, reply) => answer(sessions, principalOf(request), reply),
   )
 
   app.get(
@@ -109,11 +109,11 @@ export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: 
   done()
 }
 
-async function answer(
+function answer(
+  sessions: Sessions,
   { userId, tenantId, roles }: Principal,
   reply: FastifyReply,
-): Promise<{ userId: string; tenantId: string | null; roles: string[]; csrfToken: string }> {
-  const csrfToken = await reply.generateCsrf()
+): { userId: string; tenantId: string | null; roles: string[]; csrfToken: string } {
   reply.header('cache-control', 'no-store')
-  return { userId, tenantId: tenantId ?? null, roles: [...roles], csrfToken }
+  return { userId, tenantId: tenantId ?? null, roles: [...roles], csrfToken: sessions.csrfToken(reply) }
 }

@@ -1,5 +1,5 @@
-import csrfProtection from '@fastify/csrf-protection'
-import { type FastifyInstance, type FastifyPluginAsync, type FastifyRequest } from 'fastify'
+import { type Sessions } from '@stayfast/session'
+import { type FastifyInstance, type FastifyPluginCallback } from 'fastify'
 import fp from 'fastify-plugin'
 
 declare module 'fastify' {
@@ -9,26 +9,16 @@ declare module 'fastify' {
   }
 }
 
-const SAFE_METHODS = new Set(['GET', 'HEAD', 'OPTIONS'])
-
 /**
- * Asks for the token of the session, in the header `x-csrf-token`, with everything that a cookie could
- * change: a page elsewhere can make the browser send the cookie, and cannot know the token.
+ * Asks for the token of the session with everything that a cookie could change: a page elsewhere can make
+ * the browser send the cookie, and cannot know the token.
  */
-export const csrf: FastifyPluginAsync = fp(async (app: FastifyInstance): Promise<void> => {
-  await app.register(csrfProtection, {
-    sessionPlugin: '@fastify/session',
-    getToken: ({ headers }) => {
-      const token = headers['x-csrf-token']
-      return typeof token === 'string' ? token : undefined
-    },
-  })
-  app.addHook('onRequest', (request, reply, done) => {
-    if (needsToken(request)) app.csrfProtection(request, reply, done)
-    else done()
-  })
-})
-
-function needsToken({ method, principal, routeOptions }: FastifyRequest): boolean {
-  return !SAFE_METHODS.has(method) && principal !== null && routeOptions.config.csrf !== false
-}
+export const csrf: FastifyPluginCallback<{ sessions: Pick<Sessions, 'requireCsrf'> }> = fp(
+  (app: FastifyInstance, { sessions }: { sessions: Pick<Sessions, 'requireCsrf'> }, done: () => void) => {
+    app.addHook('onRequest', async (request, reply) => {
+      if (request.principal === null || request.routeOptions.config.csrf === false) return
+      await sessions.requireCsrf(request, reply)
+    })
+    done()
+  },
+)
