@@ -2,6 +2,7 @@
 
 const LOW_STOCK = 5
 const SEARCH_PAUSE_MS = 200
+const HEALTH_EVERY_MS = 5000
 
 const instance = document.body.dataset.instance
 const api = `/api/${encodeURIComponent(instance)}`
@@ -12,9 +13,41 @@ const element = (id) => document.getElementById(id)
 
 async function ask(path, signal) {
   const response = await fetch(path, { headers: { accept: 'application/json' }, signal })
-  const body = await response.json()
+  return read(response)
+}
+
+async function read(response) {
+  const body = response.status === 204 ? undefined : await response.json()
+  if (response.status === 401) showSignIn()
   if (!response.ok) throw new Error(body.message)
   return { body, nextCursor: response.headers.get('x-next-cursor') }
+}
+
+let csrfToken = ''
+
+async function post(path, content) {
+  const response = await fetch(path, {
+    method: 'POST',
+    headers: { accept: 'application/json', 'content-type': 'application/json', 'x-csrf-token': csrfToken },
+    body: JSON.stringify(content),
+  })
+  return read(response)
+}
+
+function showSignIn() {
+  for (const section of document.querySelectorAll('[data-signed-in]')) section.hidden = true
+  element('user').hidden = true
+  element('sign-in-section').hidden = false
+}
+
+function showSignedIn(user) {
+  csrfToken = user.csrfToken
+  element('sign-in-section').hidden = true
+  element('user-name').textContent = user.userId
+  element('user').hidden = false
+  for (const section of document.querySelectorAll('[data-signed-in]')) section.hidden = false
+  showFigures()
+  showProducts({ append: false })
 }
 
 function showError(id, error) {
@@ -40,7 +73,8 @@ async function showFigures() {
 async function showHealth() {
   const badge = element('health')
   try {
-    const { body } = await ask('/api/v1/health')
+    // Without the cookie: to know who asks would take a look into Redis, which may be what is away.
+    const { body } = await read(await fetch('/api/v1/health', { credentials: 'omit' }))
     badge.dataset.state = body.status
     badge.textContent = body.status === 'ok' ? 'All is well' : 'Degraded, still serving'
   } catch {
@@ -116,6 +150,44 @@ element('search').addEventListener('submit', (event) => {
 })
 element('more').addEventListener('click', () => showProducts({ append: true }))
 
+element('sign-in').addEventListener('submit', async (event) => {
+  event.preventDefault()
+  try {
+    const { body } = await post('/auth/login', {
+      email: element('email').value,
+      password: element('password').value,
+    })
+    element('password').value = ''
+    showError('sign-in-error')
+    showSignedIn(body)
+  } catch (error) {
+    showError('sign-in-error', error)
+    element('password').focus()
+  }
+})
+element('sign-out').addEventListener('click', async () => {
+  try {
+    await post('/auth/logout', {})
+    showSignIn()
+    element('email').focus()
+  } catch (error) {
+    showError('figures-error', error)
+  }
+})
+
+async function start() {
+  try {
+    const { body } = await ask('/auth/session')
+    showSignedIn(body)
+  } catch (error) {
+    // Who is not signed in is shown the form, which says enough.
+    if (element('sign-in-section').hidden) {
+      showSignIn()
+      showError('sign-in-error', error)
+    }
+  }
+}
+
 showHealth()
-showFigures()
-showProducts({ append: false })
+setInterval(showHealth, HEALTH_EVERY_MS)
+start()

@@ -3,10 +3,12 @@ import { type Html, html } from './html.js'
 export interface DashboardModel {
   instanceId: string
   vendorName: string
+  /** Who probably signs in. */
+  email: string
 }
 
 /** The page; its script fills it from the API. */
-export function dashboardPage({ instanceId, vendorName }: DashboardModel): Html {
+export function dashboardPage({ instanceId, vendorName, email }: DashboardModel): Html {
   return html`<!doctype html>
     <html lang="en">
       <head>
@@ -25,11 +27,27 @@ export function dashboardPage({ instanceId, vendorName }: DashboardModel): Html 
             <p class="kicker">Storefront</p>
             <h1>${vendorName}</h1>
           </div>
-          <p id="health" class="badge" role="status">checking…</p>
+          <div class="who">
+            <p id="health" class="badge" role="status">checking…</p>
+            <p id="user" hidden>
+              <span id="user-name"></span> <button id="sign-out" type="button">Sign out</button>
+            </p>
+          </div>
         </header>
         <main>
           <noscript><p class="notice">This page needs JavaScript to show figures and products.</p></noscript>
-          <section aria-labelledby="figures-title">
+          <section id="sign-in-section" aria-labelledby="sign-in-title" hidden>
+            <h2 id="sign-in-title">Sign in</h2>
+            <form id="sign-in" class="sign-in">
+              <label for="email">E-mail address</label>
+              <input id="email" type="email" autocomplete="username" required value="${email}" />
+              <label for="password">Password</label>
+              <input id="password" type="password" autocomplete="current-password" required />
+              <button type="submit">Sign in</button>
+            </form>
+            <p id="sign-in-error" class="notice" role="alert" hidden></p>
+          </section>
+          <section aria-labelledby="figures-title" data-signed-in hidden>
             <h2 id="figures-title">Last 30 days</h2>
             <dl id="figures" class="figures" aria-busy="true">
               ${figure('revenue', 'Revenue')} ${figure('orders', 'Orders')}
@@ -37,7 +55,7 @@ export function dashboardPage({ instanceId, vendorName }: DashboardModel): Html 
             </dl>
             <p id="figures-error" class="notice" role="alert" hidden></p>
           </section>
-          <section aria-labelledby="products-title">
+          <section aria-labelledby="products-title" data-signed-in hidden>
             <div class="bar">
               <h2 id="products-title">Products</h2>
               <form id="search" role="search">
