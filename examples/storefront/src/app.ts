@@ -1,4 +1,4 @@
-import { type FastifyInstance } from 'fastify'
+import { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { type Database } from './catalogue/database.js'
 import { openCatalogue } from './catalogue/open-catalogue.js'
 import { type CatalogueSource, type StorefrontConfig } from './config.js'
@@ -14,6 +14,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   const [
     { redisConnection },
     { tenantInstanceStore },
+    { health },
     { taggedCache },
     { session },
     { setDemoUsers },
@@ -25,6 +26,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   ] = await Promise.all([
     import('@stayfast/redis-connection'),
     import('@stayfast/tenant-instance-store'),
+    import('@stayfast/health'),
     import('@stayfast/tagged-cache'),
     import('@stayfast/session'),
     import('./accounts/demo-users.js'),
@@ -43,6 +45,11 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     await app.register(redisConnection, { env: config.environment })
     await app.register(tenantInstanceStore, {
       instanceIdFrom: (request) => requestedInstanceId(request, config.appSecret),
+    })
+    await app.register(health, {
+      detailsFor: isAdmin,
+      metricsRoute: '/metrics',
+      metricsFor: (request) => isAdmin(request) || isThisMachine(request),
     })
     await app.register(taggedCache)
     await app.register(session, { secret: config.sessionSecrets })
@@ -96,4 +103,13 @@ function startCatalogue(source: CatalogueSource): Catalogue {
       })
     },
   }
+}
+
+function isAdmin({ principal }: FastifyRequest): boolean {
+  return principal?.roles.includes('admin') === true
+}
+
+/** Where a collector of metrics runs beside the app. */
+function isThisMachine({ ip }: FastifyRequest): boolean {
+  return ip === '127.0.0.1' || ip === '::1' || ip === '::ffff:127.0.0.1'
 }

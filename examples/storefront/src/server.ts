@@ -5,7 +5,9 @@ import { readConfig, type StorefrontConfig } from './config.js'
 import { AddressInUseError } from './errors.js'
 import { addressToOpen } from './address-to-open.js'
 
-const CLOSE_WITHIN_MS = 10_000
+const CLOSE_WITHIN_MS = 25_000
+/** Balancers need this long to hear that this process wants no more traffic. */
+const DRAIN_DELAY_MS = 5_000
 
 try {
   const config = readConfig(process.env)
@@ -14,7 +16,7 @@ try {
   closeWithGrace({ delay: CLOSE_WITHIN_MS, logger: app.log }, async ({ signal, err }) => {
     if (err !== undefined) app.log.fatal({ err }, 'the process ends because of an error that nothing caught')
     else app.log.info(`${signal}: closing`)
-    await app.close()
+    await app.healthChecks.shutdown({ drainDelayMs: config.production ? DRAIN_DELAY_MS : 0 })
   })
   // Not log lines: they are what whoever started the server is waiting for, at any LOG_LEVEL.
   if (config.demoPassword?.madeUp === true) {

@@ -33,7 +33,7 @@ import { statusRoutes } from './status/status-routes.js'
 export interface StorefrontParts {
   database: Database
   instances: InstanceStore
-  redis: Pick<RedisConnection, 'status' | 'check'>
+  redis: Pick<RedisConnection, 'status'>
   sessions: Sessions
   cache: Pick<TaggedCache, 'stats'>
   scope: VendorScope

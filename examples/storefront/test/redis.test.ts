@@ -97,7 +97,8 @@ t.test('while Redis is frozen the dashboard opens, health is quick, and nothing 
   t.teardown(() => redis.thaw())
   const timed = async (path: string): Promise<{ statusCode: number; milliseconds: number }> => {
     const startedMs = performance.now()
-    const { statusCode } = await shop.send('GET', path)
+    // A probe has no cookie; with one, the session is looked up first.
+    const { statusCode } = path.includes('/health') ? await app.inject(path) : await shop.send('GET', path)
     return { statusCode, milliseconds: performance.now() - startedMs }
   }
   const whileUp = await timed('/api/v1/health')

@@ -23,6 +23,18 @@ t.test('health without Redis is ok, and says nothing else', async (t) => {
   t.equal(response.body, '{"status":"ok","redis":{"status":"disabled","latency":null,"connected":false}}')
 })
 
+t.test('probes, metrics, and details for admins', async (t) => {
+  for (const path of ['/livez', '/readyz']) t.equal((await app.inject(path)).statusCode, 200, path)
+  const metrics = await app.inject('/metrics')
+  t.match(metrics.headers, { 'content-type': /^text\/plain/ })
+  t.match(metrics.body, /^stayfast_/m)
+  const elsewhere = await app.inject({ url: '/metrics', remoteAddress: '203.0.113.9' })
+  t.not(elsewhere.statusCode, 200)
+  const admin = await new StorefrontClient(app).signIn('admin')
+  const details = (await admin.send('GET', '/api/v1/health')).json<object>()
+  t.ok(Object.keys(details).length > 2, 'more than the public is told')
+})
+
 t.test('HEAD answers as GET does, without the body', async (t) => {
   for (const url of ['/', '/api/v1/health', '/openapi.json']) {
     const response = await shop.send('HEAD', url)
@@ -97,7 +109,6 @@ t.test('every route is described, with its errors', async (t) => {
     '/api/admin/cache/stats',
     '/api/admin/metrics',
     '/api/instances',
-    '/api/v1/health',
     '/api/vendor/analytics/snapshot',
     '/api/{instanceId}/cart',
     '/api/{instanceId}/checkout',
