@@ -24,8 +24,17 @@ const links: readonly [RedisLink, RedisLink, RedisLink] = [
   await openLink(t, server.url),
 ]
 
+/** One for each process, as apps have it. */
+const stores = links.map(redisStore)
+
 function redisStore(link: RedisLink): InstanceStore {
   return new OutageInstanceStore({ ...directly, link, maxBytes, ttlSeconds: 3600 })
+}
+
+function storeOf(index: number): InstanceStore {
+  const store = stores[index]
+  if (store === undefined) throw new RangeError(`There is no process ${index}.`)
+  return store
 }
 
 function memoryStore(): InstanceStore {
@@ -92,7 +101,7 @@ function performOnModel(model: Map<string, Fields>, operation: Operation): unkno
 
 for (const [name, create] of [
   ['memory', memoryStore],
-  ['redis', () => redisStore(links[0])],
+  ['redis', () => storeOf(0)],
 ] as const) {
   t.test(`${name}: operations that overlap answer as if one came after the other`, async (t) => {
     let count = 0
@@ -115,7 +124,7 @@ for (const [name, create] of [
           answers.push(perform(instances, each))
           if (each.kind === 'get') await answers.at(-1)
         }
-        t.strictSame(await Promise.all(answers), expected)
+        assert.deepStrictEqual(await Promise.all(answers), expected)
       }),
       { numRuns: longRuns({ short: 100, long: 10_000 }) },
     )
@@ -133,7 +142,7 @@ t.test('writers of different fields in several processes lose nothing, whatever 
     fc.asyncProperty(fc.array(script, { minLength: 2, maxLength: 6 }), async (scripts) => {
       await redis.flushall()
       const writers = scripts.map((values, index) => {
-        const store = redisStore(links[index % links.length] ?? links[0])
+        const store = storeOf(index % stores.length)
         return { field: `field${index}`, values, instances: new StoredInstances(() => store) }
       })
       await writers[0]?.instances.save({ id: 'a' })
@@ -158,9 +167,8 @@ t.test('writers of different fields in several processes lose nothing, whatever 
 })
 
 t.test('updates and deletes of several processes never bring an instance back', async (t) => {
-  const stores = links.map(redisStore)
-  const [one, other] = links.map((_, index) => new StoredInstances(() => stores[index] ?? memoryStore()))
-  if (one === undefined || other === undefined) throw new Error('two links are needed')
+  const [one, other] = [0, 1].map((index) => new StoredInstances(() => storeOf(index)))
+  if (one === undefined || other === undefined) throw new Error('Two were made.')
   for (let round = 0; round < 100; round += 1) {
     await one.save({ id: 'a', round })
     const outcomes = await Promise.allSettled([
