@@ -8,7 +8,7 @@ import {
   type CacheCall,
   type CallDefaults,
 } from './cache-call.js'
-import { hasTags, isCurrent, usableUntilMs, type CacheEntry } from './cache-entry.js'
+import { hasTags, isCurrent, usableUntilMs, type CacheEntry, type EntryTimes } from './cache-entry.js'
 import { CacheEvents } from './cache-events.js'
 import {
   statsOf,
@@ -26,14 +26,14 @@ import { LocalLevel } from './levels/local-level.js'
 import type { Load } from './load.js'
 import { lifetimesOf, Loads, type LoadsOptions } from './loads.js'
 import { Lookups, type Found } from './lookup.js'
-import { entryTail } from './redis/entry-text.js'
+import { entryTail, entryText } from './redis/entry-text.js'
 import { Fleet, type FleetReport, type ProcessReport } from './redis/fleet.js'
 import { StoredSizeReader } from './redis/stored-size.js'
 import { SharedLevel } from './redis/shared-level.js'
 import { nameOf, type Scope } from './scope.js'
 import type { GetOrSetOptions, Invalidated, Loader, ReadOptions, StoreOptions } from './tagged-cache.js'
 import { TagTable, type TagRecord } from './tags/tag-table.js'
-import { localVersion, nonce } from './tags/tag-version.js'
+import { localVersion, nonce, type TagVersion } from './tags/tag-version.js'
 
 /** How a {@link CacheEngine} works. */
 export interface CacheEngineOptions extends LoadsOptions, CallDefaults {
@@ -127,8 +127,7 @@ export class CacheEngine {
             confirm: options.confirm,
             logger: options.logger,
             onKeyChanged: (name) => {
-              this.#watch.overtake(name)
-              this.#local.delete(name)
+              this.#forgetKey(name)
             },
             onReturned: () => {
               this.#outage.version = localVersion()
@@ -224,7 +223,7 @@ export class CacheEngine {
       performance.now() >= entry.refreshAtMs ||
       entry.codec !== codec ||
       !(this.shared === undefined || this.shared.trusted) ||
-      !isCurrent(entry) ||
+      !isCurrent(entry, this.#table.period) ||
       !(scope.isRoot ? hasTags(entry, tags) : hasTags(entry, tagNames(scope, tags)))
     ) {
       return undefined
@@ -238,6 +237,7 @@ export class CacheEngine {
   async resolve(call: CacheCall): Promise<Answer> {
     if (this.#closed) throw new CacheClosedError()
     if (call.signal?.aborted === true) throw abortReason(call.signal)
+    const beganMs = performance.now()
     const remembered = this.#remembered(call)
     if (remembered !== undefined) {
       const answer = this.#answerOld(call, remembered, this.#foundOf(call, remembered), 'local')
@@ -251,7 +251,7 @@ export class CacheEngine {
         const answer = this.#answerOld(call, entry, found, found.level)
         if (answer !== undefined) return answer
       }
-      return await this.#load(call, found)
+      return await this.#load(call, found, beganMs)
     } finally {
       lookup.leave()
     }
@@ -305,8 +305,7 @@ export class CacheEngine {
     const names = [...scope.epochs, ...tagNames(scope, options.tags)]
     const records = names.map((tag) => this.#table.acquire(tag))
     // Whatever is being read or loaded for this key is older.
-    this.#watch.overtake(name)
-    this.#local.delete(name)
+    this.#forgetKey(name)
     const watched = this.#watch.begin(name)
     this.counters.sets += 1
     try {
@@ -321,10 +320,19 @@ export class CacheEngine {
         staleUntilMs: nowMs + staleMs,
         errorUntilMs: nowMs + errorMs,
       }
-      const parts = { id: nonce(), epochs: scope.epochs.length, loadedMs: nowMs, text }
+      const parts = {
+        id: nonce(),
+        epochs: scope.epochs.length,
+        loadedMs: nowMs,
+        period: this.#table.period,
+        text,
+      }
       const stored = await this.#setInRedis(name, parts, codec, times, records)
       const kept = stored ?? this.#versionsHere(records)
-      if (kept !== undefined && !watched.overtaken) {
+      const { overtaken } = watched
+      // Redis may have been read since.
+      this.#watch.overtake(name)
+      if (kept !== undefined && !overtaken) {
         this.#local.set(name, this.#entries.make({ ...parts, ...kept }, times, codec))
       }
       if (this.events.active) this.events.emit({ kind: 'set', key: name, bytes: text.length })
@@ -337,11 +345,15 @@ export class CacheEngine {
 
   async delete(scope: Scope, key: string): Promise<Invalidated> {
     const name = scope.nameOf(nameOf('key', key))
-    this.#watch.overtake(name)
-    this.#local.delete(name)
+    this.#forgetKey(name)
     this.counters.deletes += 1
     const result =
-      this.shared === undefined ? alone : await this.shared.invalidations.delete(name, !this.#options.lock)
+      this.shared === undefined
+        ? alone
+        : await this.shared.invalidations.delete(name, !this.#options.lock, () => {
+            // Redis may have been read since.
+            this.#forgetKey(name)
+          })
     if (this.events.active) this.events.emit({ kind: 'delete', key: name })
     return result
   }
@@ -392,7 +404,11 @@ export class CacheEngine {
   #remembered(call: CacheCall): CacheEntry | undefined {
     if (call.strong || !(this.shared === undefined || this.shared.trusted)) return undefined
     const entry = this.#local.get(call.name)
-    if (entry?.codec !== call.codec.letter || !isCurrent(entry) || !hasTags(entry, call.tags))
+    if (
+      entry?.codec !== call.codec.letter ||
+      !isCurrent(entry, this.#table.period) ||
+      !hasTags(entry, call.tags)
+    )
       return undefined
     return performance.now() < entry.staleUntilMs ? entry : undefined
   }
@@ -420,7 +436,7 @@ export class CacheEngine {
     const nowMs = performance.now()
     if (nowMs >= entry.staleUntilMs) return undefined
     const stale = nowMs >= entry.freshUntilMs
-    if (nowMs >= entry.refreshAtMs && this.#loads.find(call, found) === undefined) {
+    if (nowMs >= entry.refreshAtMs && this.#loads.find(call, found, nowMs) === undefined) {
       if (call.foreground && stale) return undefined
       if (!call.foreground && nowMs >= entry.retryAtMs) {
         entry.retryAtMs = nowMs + refreshAgainMs
@@ -431,10 +447,12 @@ export class CacheEngine {
     return { entry, value: entry.value, how: stale ? 'stale' : 'hit' }
   }
 
-  async #load(call: CacheCall, found: Found): Promise<Answer> {
-    const running = this.#loads.find(call, found)
+  async #load(call: CacheCall, found: Found, beganMs: number): Promise<Answer> {
+    const running = this.#loads.find(call, found, beganMs)
     const load = running ?? this.#loads.begin(call, found, false)
     const joined = running !== undefined
+    const joinedLate = running?.run !== undefined
+    const { changes } = this.#table
     this.#miss(call.name, joined)
     const fallback = joined ? (found.entry ?? load.fallback) : found.entry
     const outcome = await this.#waitFor(load, call, fallback)
@@ -445,6 +463,8 @@ export class CacheEngine {
       this.counters.staleServed += 1
       return { entry, value: entry.value, how: 'stale' }
     }
+    if (joinedLate && outcome.late === true) return this.resolve(call)
+    if (outcome.how === 'redis' && joined && changes > (outcome.changes ?? 0)) return this.resolve(call)
     if (outcome.how === 'redis') {
       this.counters.coalesced += joined ? 0 : 1
       return { entry: outcome.entry, value: outcome.value, how: 'joined' }
@@ -490,7 +510,7 @@ export class CacheEngine {
     name: string,
     { id, text }: { readonly id: string; readonly text: string },
     codec: Codec<unknown>,
-    times: { createdMs: number; freshUntilMs: number; staleUntilMs: number; errorUntilMs: number },
+    times: EntryTimes,
     records: readonly TagRecord[],
   ): Promise<KeptVersions | undefined> {
     const { shared } = this
@@ -503,32 +523,41 @@ export class CacheEngine {
       invalidations.deleteLater(name)
       return undefined
     }
-    const offsetMs = shared.nowMs() - times.createdMs
-    const tail = entryTail(
-      {
-        codec: codec.letter,
-        createdMs: Math.round(times.createdMs + offsetMs),
-        freshUntilMs: Math.round(times.freshUntilMs + offsetMs),
-        staleUntilMs: Math.round(times.staleUntilMs + offsetMs),
-        errorUntilMs: Math.round(times.errorUntilMs + offsetMs),
-        tags: records.map((record) => record.name),
-      },
-      text,
-    )
-    const ttlMs = Math.max(1, Math.ceil(usableUntilMs(times) - times.createdMs))
-    const asked = records.map((record) => this.#table.ask(record))
     try {
-      const versions = await shared.set(name, id, tail, ttlMs, records)
-      for (const [index, record] of records.entries()) {
-        const at = asked[index]
-        if (at !== undefined) this.#table.accept(record, versions[index], at)
-      }
+      const versions = await this.#versionsOf(shared, records)
+      const offsetMs = shared.nowMs() - times.createdMs
+      const tail = entryTail(
+        {
+          codec: codec.letter,
+          createdMs: Math.round(times.createdMs + offsetMs),
+          freshUntilMs: Math.round(times.freshUntilMs + offsetMs),
+          staleUntilMs: Math.round(times.staleUntilMs + offsetMs),
+          errorUntilMs: Math.round(times.errorUntilMs + offsetMs),
+          tags: records.map((record) => record.name),
+        },
+        text,
+      )
+      const ttlMs = Math.max(1, Math.ceil(usableUntilMs(times) - times.createdMs))
+      await shared.set(name, entryText(id, versions, tail), ttlMs)
       return { records, versions }
     } catch (error) {
       if (this.events.active) this.events.emit({ kind: 'redis-failed', doing: 'set', error })
       invalidations.deleteLater(name)
       return undefined
     }
+  }
+
+  /** What tags have at the moment: known, or read and made by one command. */
+  async #versionsOf(shared: SharedLevel, records: readonly TagRecord[]): Promise<readonly TagVersion[]> {
+    const known = records.map(({ version }) => version).filter((version) => version !== undefined)
+    if (shared.trusted && known.length === records.length) return known
+    const asked = records.map((record) => this.#table.ask(record))
+    const versions = await shared.touch(records)
+    for (const [index, record] of records.entries()) {
+      const at = asked[index]
+      if (at !== undefined) this.#table.accept(record, versions[index], at)
+    }
+    return versions
   }
 
   /** The versions under which a value may stay in this process alone. */
@@ -558,6 +587,12 @@ export class CacheEngine {
       this.#table.release(record)
     }
     return alone
+  }
+
+  /** The key was written or removed: what is being read or loaded of it is older. */
+  #forgetKey(name: string): void {
+    this.#watch.overtake(name)
+    this.#local.delete(name)
   }
 
   #hit(entry: CacheEntry, name: string, level: 'local' | 'redis', stale: boolean): void {

@@ -32,6 +32,11 @@ export interface CacheEntry {
   readonly refreshAtMs: number
   /** Not before is it refreshed again. */
   retryAtMs: number
+  /**
+   * Between which two revalidations the key itself was last checked. Tags do not tell that a key was
+   * removed or written while messages were missed.
+   */
+  period: number
   /** When this process last knew that it was right: what counts in an outage. */
   readonly loadedMs: number
   readonly value: unknown
@@ -42,9 +47,14 @@ export interface CacheEntry {
   readonly bytes: number
 }
 
-/** Whether nothing of what the entry depends on has changed. */
-export function isCurrent(entry: CacheEntry): boolean {
+/**
+ * Whether nothing of what the entry depends on has changed.
+ *
+ * @param period - Of now: an entry of an earlier one has to be looked at in Redis.
+ */
+export function isCurrent(entry: CacheEntry, period: number): boolean {
   const { records, versions } = entry
+  if (entry.period !== period) return false
   for (let index = 0; index < records.length; index += 1) {
     if (records[index]?.version !== versions[index]) return false
   }

@@ -27,6 +27,7 @@ export interface EntryParts {
   readonly versions: readonly TagVersion[]
   readonly epochs: number
   readonly loadedMs: number
+  readonly period: number
   readonly text: string
 }
 
@@ -62,6 +63,7 @@ export class EntryFactory {
         ? times.createdMs + (times.freshUntilMs - times.createdMs) * earlyRefresh
         : times.freshUntilMs,
       retryAtMs: 0,
+      period: parts.period,
       loadedMs: parts.loadedMs,
       value,
       promise: Promise.resolve(value),
@@ -80,7 +82,7 @@ export class EntryFactory {
     records: readonly TagRecord[],
     { epochs, codec }: { readonly epochs: readonly string[]; readonly codec: Codec<unknown> },
     redisNowMs: number,
-    loadedMs: number,
+    asked: { readonly loadedMs: number; readonly period: number },
   ): CacheEntry | undefined {
     const offsetMs = performance.now() - redisNowMs
     try {
@@ -90,7 +92,7 @@ export class EntryFactory {
           records,
           versions: stored.versions,
           epochs: epochs.length,
-          loadedMs,
+          ...asked,
           text: stored.payload,
         },
         {

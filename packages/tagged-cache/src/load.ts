@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { CacheCall } from './cache-call.js'
 import type { CacheEntry } from './cache-entry.js'
 import type { WatchedKey } from './key-watch.js'
@@ -16,6 +17,13 @@ export interface LoadOutcome {
    * older value stands in; `'declined'`: another process loads, and an older value is good enough.
    */
   readonly how: 'loaded' | 'redis' | 'covered' | 'declined'
+  /**
+   * The loader added a tag that may have been invalidated since it began: whoever joined while it ran
+   * may have come after that.
+   */
+  readonly late?: boolean
+  /** Of the tag table when Redis was looked at: who joined behind a later change needs a look of his own. */
+  readonly changes?: number
 }
 
 /**
@@ -24,6 +32,7 @@ export interface LoadOutcome {
  * invalidation is not for those who ask after it.
  */
 export class Load {
+  readonly begunMs: number = performance.now()
   readonly call: CacheCall
   readonly records: readonly TagRecord[]
   readonly versions: (TagVersion | undefined)[]
@@ -37,6 +46,8 @@ export class Load {
   readonly offline: boolean
   /** Of the tag that all loads of an outage have. */
   outageVersion: TagVersion | undefined
+  /** See {@link CacheEntry.period}. */
+  period = 0
   run: LoaderRun | undefined
   /** Those who wait; a load that nobody waits for any more is given up. */
   waiting = 0

@@ -53,7 +53,7 @@ type Race =
   | { readonly kind: 'locked'; readonly token: string }
   /** Without a lock: what is loaded is for this process, or locks are off. */
   | { readonly kind: 'free' }
-  | { readonly kind: 'found'; readonly entry: CacheEntry }
+  | { readonly kind: 'found'; readonly entry: CacheEntry; readonly changes: number }
   | { readonly kind: 'declined' }
 
 /**
@@ -93,10 +93,16 @@ export class Loads {
     return this.#all.size
   }
 
-  /** A load whose outcome is right for this call; undefined where it has to begin one. */
-  find(call: CacheCall, found: Found): Load | undefined {
+  /**
+   * A load whose outcome is right for a call that began then; undefined where it has to begin one. Who may
+   * have missed that the key was removed joins only what began behind it.
+   */
+  find(call: CacheCall, found: Found, beganMs: number): Load | undefined {
+    const { shared } = this.#parts
     const running = this.#running.get(call.name)
-    return running?.isFor(call, found) === true ? running : undefined
+    if (running?.isFor(call, found) !== true) return undefined
+    const hears = shared === undefined || !shared.up || (shared.trusted && !call.strong)
+    return hears || running.begunMs >= beganMs ? running : undefined
   }
 
   begin(call: CacheCall, found: Found, background: boolean): Load {
@@ -104,6 +110,7 @@ export class Loads {
     const offline = found.offline || this.#parts.shared?.up === false
     const load = new Load(call, found, watch.begin(call.name), background, offline)
     load.outageVersion = this.#parts.outage.version
+    load.period = table.period
     for (const record of load.records) table.hold(record)
     this.#running.set(call.name, load)
     this.#all.add(load)
@@ -138,10 +145,12 @@ export class Loads {
     const race = await this.#race(load)
     switch (race.kind) {
       case 'found':
-        return { entry: race.entry, value: race.entry.value, how: 'redis' }
+        return { entry: race.entry, value: race.entry.value, how: 'redis', changes: race.changes }
       case 'declined': {
         const { fallback } = load
-        return { entry: fallback, value: fallback?.value, how: 'declined' }
+        const { period } = this.#parts.table
+        const entry = fallback !== undefined && isCurrent(fallback, period) ? fallback : undefined
+        return { entry, value: entry?.value, how: 'declined' }
       }
       default:
         return this.#run(load, race.kind === 'locked' ? race.token : undefined)
@@ -182,12 +191,14 @@ export class Loads {
       }
       if (reply.kind === 'locked') return { kind: 'locked', token }
       if (reply.kind === 'changed') {
+        const { changes } = this.#parts.table
         const entry = await this.#lookAgain(load)
-        if (entry !== undefined) return { kind: 'found', entry }
+        if (entry !== undefined) return { kind: 'found', entry, changes }
       } else {
         const { fallback } = load
         const goodEnough = fallback !== undefined && performance.now() < fallback.staleUntilMs
-        if (load.background || (goodEnough && isCurrent(fallback))) return { kind: 'declined' }
+        if (load.background || (goodEnough && isCurrent(fallback, this.#parts.table.period)))
+          return { kind: 'declined' }
         await this.#pause(load, pauseMs * (0.75 + Math.random() / 2))
         pauseMs = Math.min(longestPauseMs, pauseMs * 1.6)
         if (cluster)
@@ -288,7 +299,8 @@ export class Loads {
     const { shared, lookups } = this.#parts
     const { fallback } = load
     if (fallback === undefined || performance.now() >= fallback.errorUntilMs) return undefined
-    if (shared === undefined || shared.trusted) return isCurrent(fallback) ? fallback : undefined
+    if (shared === undefined || shared.trusted)
+      return isCurrent(fallback, this.#parts.table.period) ? fallback : undefined
     const lookup = lookups.begin(load.call)
     try {
       const { entry } = await lookup.found
@@ -303,7 +315,7 @@ export class Loads {
     const nothing = value === undefined || value === null
     const unkept = (reason: NotStoredReason): LoadOutcome => {
       this.#notStored(load, token, reason)
-      return { entry: undefined, value, how: 'loaded' }
+      return { entry: undefined, value, how: 'loaded', late: run.added.length > 0 }
     }
     if (!run.storing) return unkept('asked')
     if (value === undefined && call.negativeMs === undefined) return unkept('nothing')
@@ -316,7 +328,7 @@ export class Loads {
       const reason = this.#whyNot(load, entry, extra)
       if (reason === undefined) this.#keep(load, entry, text, token)
       else this.#notStored(load, token, reason)
-      return { entry, value: entry.value, how: 'loaded' }
+      return { entry, value: entry.value, how: 'loaded', late: reason === 'late-tag' }
     } finally {
       for (const record of extra?.records ?? []) this.#parts.table.release(record)
     }
@@ -355,6 +367,7 @@ export class Loads {
         versions: complete ? known : [],
         epochs: call.epochs.length,
         loadedMs: run.startedMs,
+        period: load.period,
         text,
       },
       times,

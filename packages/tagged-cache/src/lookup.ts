@@ -1,10 +1,9 @@
-import { isRedisRefused, isRedisUnavailable } from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
 import { hasTags, isCurrent, usableUntilMs, type CacheEntry } from './cache-entry.js'
 import type { CacheEvents } from './cache-events.js'
 import type { Codec } from './codec.js'
 import type { EntryFactory } from './entry-factory.js'
-import type { KeyWatch } from './key-watch.js'
+import type { KeyWatch, WatchedKey } from './key-watch.js'
 import type { LocalLevel } from './levels/local-level.js'
 import { entryId, parseEntry, type StoredEntry } from './redis/entry-text.js'
 import type { SharedLevel } from './redis/shared-level.js'
@@ -57,14 +56,23 @@ export class Lookup {
   /** As long as this is still so, whoever comes finds the same as the one who began. */
   readonly changes: number
   readonly found: Promise<Found>
+  /** The key may be written or removed meanwhile. */
+  readonly watched: WatchedKey
   readonly #table: TagTable
   readonly #held: TagRecord[]
   #users = 1
 
-  constructor(wanted: Wanted, table: TagTable, held: TagRecord[], found: Promise<Found>) {
+  constructor(
+    wanted: Wanted,
+    table: TagTable,
+    held: TagRecord[],
+    watched: WatchedKey,
+    find: (watched: WatchedKey) => Promise<Found>,
+  ) {
     this.wanted = wanted
+    this.watched = watched
     this.changes = table.changes
-    this.found = found
+    this.found = find(watched)
     this.#table = table
     this.#held = held
   }
@@ -109,11 +117,14 @@ export class Lookups {
   begin(wanted: Wanted): Lookup {
     const running = this.#running.get(wanted.name)
     if (running !== undefined && this.#isSame(running, wanted)) return running.join()
-    const { table } = this.#parts
+    const { table, watch } = this.#parts
     const held = [...wanted.epochs, ...wanted.tags].map((name) => table.acquire(name))
-    const lookup = new Lookup(wanted, table, held, this.#find(wanted, [...held], held))
+    const lookup = new Lookup(wanted, table, held, watch.begin(wanted.name), (watched) =>
+      this.#find(wanted, [...held], held, watched),
+    )
     this.#running.set(wanted.name, lookup)
     const end = (): void => {
+      watch.end(lookup.watched)
       if (this.#running.get(wanted.name) === lookup) this.#running.delete(wanted.name)
     }
     lookup.found.then(end, end)
@@ -128,23 +139,24 @@ export class Lookups {
     const { shared, outageStaleMs } = this.#parts
     if (shared === undefined) return true
     const sinceMs = Math.max(shared.cutOffSinceMs(), entry.loadedMs)
-    return isCurrent(entry) && performance.now() - sinceMs < outageStaleMs
+    return isCurrent(entry, this.#parts.table.period) && performance.now() - sinceMs < outageStaleMs
   }
 
   /** Whether an older value may be answered now, without asking anybody. */
   mayServe(entry: CacheEntry): boolean {
     const { shared } = this.#parts
-    if (shared === undefined || shared.trusted) return isCurrent(entry)
+    if (shared === undefined || shared.trusted) return isCurrent(entry, this.#parts.table.period)
     return !shared.up && this.mayServeInOutage(entry)
   }
 
   /** A look that began before an invalidation is not for those who come after it. */
-  #isSame({ wanted, changes }: Lookup, other: Wanted): boolean {
+  #isSame({ wanted, changes, watched }: Lookup, other: Wanted): boolean {
     const { shared, table } = this.#parts
     const coherent = shared === undefined || shared.trusted || !shared.up
     return (
       coherent &&
       changes === table.changes &&
+      !watched.overtaken &&
       !wanted.strong &&
       !other.strong &&
       wanted.codec === other.codec &&
@@ -152,23 +164,27 @@ export class Lookups {
     )
   }
 
-  async #find(wanted: Wanted, records: readonly TagRecord[], held: TagRecord[]): Promise<Found> {
+  async #find(
+    wanted: Wanted,
+    records: readonly TagRecord[],
+    held: TagRecord[],
+    watched: WatchedKey,
+  ): Promise<Found> {
     const { shared, events } = this.#parts
     if (shared === undefined) return this.#inMemory(wanted, records)
     if (!shared.up) return this.#offline(wanted, records)
     try {
-      return await this.#online(shared, wanted, records, held)
+      return await this.#online(shared, wanted, records, held, watched)
     } catch (error) {
       if (events.active) events.emit({ kind: 'redis-failed', doing: 'read', error })
-      // What is no failure of Redis is a defect, and still no reason not to load.
-      if (!isRedisUnavailable(error) && !isRedisRefused(error)) return this.#offline(wanted, records)
+      // Also what is no failure of Redis, but a defect, is no reason not to load.
       return this.#offline(wanted, records)
     }
   }
 
   #inMemory(wanted: Wanted, records: readonly TagRecord[]): Found {
     const entry = this.#remembered(wanted)
-    const valid = entry !== undefined && isCurrent(entry)
+    const valid = entry !== undefined && isCurrent(entry, this.#parts.table.period)
     return {
       entry: valid ? entry : undefined,
       level: 'local',
@@ -211,8 +227,9 @@ export class Lookups {
     wanted: Wanted,
     records: readonly TagRecord[],
     held: TagRecord[],
+    watched: WatchedKey,
   ): Promise<Found> {
-    const { table, watch, events } = this.#parts
+    const { table, events } = this.#parts
     for (const record of records) {
       if (record.version === undefined && shared.invalidations.isTagPending(record.name)) {
         table.makeLocal(record)
@@ -225,39 +242,35 @@ export class Lookups {
     const known = this.#remembered(wanted)
     const all = known === undefined ? records : [...new Set([...records, ...known.records])]
     const read = new TagReads(table, shared, trusting)
-    const asked = watch.begin(wanted.name)
-    const askedMs = performance.now()
-    try {
-      const [text = null] = await read.readWith([shared.keys.entry(wanted.name)], all)
-      const seenId = entryId(text)
-      const miss = (): Found => ({
-        entry: undefined,
-        level: 'redis',
-        seenId,
-        records,
-        versions: records.map((record) => read.current(record)),
-        storable: records.every(({ local }) => !local),
-        offline: false,
-      })
-      if (text === null) return miss()
-      if (known !== undefined && known.id === seenId) {
-        if (!known.records.every((record, index) => read.current(record) === known.versions[index])) {
-          return miss()
-        }
-        return { ...miss(), entry: known, level: 'local' }
-      }
-      const stored = parseEntry(text)
-      if (stored === undefined) {
-        if (events.active) events.emit({ kind: 'unreadable', key: wanted.name })
+    const asking = { loadedMs: performance.now(), period: table.period }
+    const [text = null] = await read.readWith([shared.keys.entry(wanted.name)], all)
+    const seenId = entryId(text)
+    const miss = (): Found => ({
+      entry: undefined,
+      level: 'redis',
+      seenId,
+      records,
+      versions: records.map((record) => read.current(record)),
+      storable: records.every(({ local }) => !local),
+      offline: false,
+    })
+    if (text === null) return miss()
+    if (known !== undefined && known.id === seenId) {
+      if (!known.records.every((record, index) => read.current(record) === known.versions[index])) {
         return miss()
       }
-      const entry = await this.#validate(wanted, stored, read, held, askedMs)
-      if (entry === undefined) return miss()
-      if (!asked.overtaken) this.#parts.local.set(wanted.name, entry)
-      return { ...miss(), entry }
-    } finally {
-      watch.end(asked)
+      known.period = asking.period
+      return { ...miss(), entry: known, level: 'local' }
     }
+    const stored = parseEntry(text)
+    if (stored === undefined) {
+      if (events.active) events.emit({ kind: 'unreadable', key: wanted.name })
+      return miss()
+    }
+    const entry = await this.#validate(wanted, stored, read, held, asking)
+    if (entry === undefined) return miss()
+    if (!watched.overtaken) this.#parts.local.set(wanted.name, entry)
+    return { ...miss(), entry }
   }
 
   /** Something of it waits for Redis: what Redis says is older than that. */
@@ -268,7 +281,7 @@ export class Lookups {
       !wanted.strong &&
       shared.trusted &&
       !shared.invalidations.isKeyPending(wanted.name) &&
-      isCurrent(entry)
+      isCurrent(entry, this.#parts.table.period)
     return {
       entry: valid ? entry : undefined,
       level: 'local',
@@ -286,7 +299,7 @@ export class Lookups {
     stored: StoredEntry,
     read: TagReads,
     held: TagRecord[],
-    askedMs: number,
+    asking: { readonly loadedMs: number; readonly period: number },
   ): Promise<CacheEntry | undefined> {
     const { table, shared, entries, events } = this.#parts
     if (stored.codec !== wanted.codec.letter || shared === undefined) return undefined
@@ -296,7 +309,7 @@ export class Lookups {
     held.push(...records)
     await read.readWith([], records)
     if (!records.every((record, index) => read.current(record) === stored.versions[index])) return undefined
-    const entry = entries.fromStored(stored, records, wanted, shared.nowMs(), askedMs)
+    const entry = entries.fromStored(stored, records, wanted, shared.nowMs(), asking)
     if (entry === undefined) {
       if (events.active) events.emit({ kind: 'unreadable', key: wanted.name })
       return undefined

@@ -71,7 +71,7 @@ async function register(app: FastifyInstance, given: TaggedCacheOptions): Promis
     })
     if (app.log.level === 'debug' || app.log.level === 'trace') {
       engine.events.observer = (event) => {
-        app.log.debug(told(event), `tagged-cache: ${event.kind}`)
+        app.log.debug({ cache: told(event) }, `tagged-cache: ${event.kind}`)
       }
     }
     if (resolved?.owned === true) {

@@ -109,9 +109,11 @@ t.test('tags that the loader adds cost two more commands once, and then none', a
   t.strictSame(await server.countCommands(load('b')), { mget: 1, evalsha: 2 })
 })
 
-t.test('set costs one command, also with tags that nobody has seen', async (t) => {
+t.test('set costs one command, and one more for tags that this process does not know', async (t) => {
   const process = await quiet(t)
   await teachScripts(process)
+  await process.cache.set('first', 1, { tags: ['never seen'] })
+  t.strictSame(await server.countCommands(() => process.cache.set('k', 1, { tags })), { evalsha: 2 })
   t.strictSame(await server.countCommands(() => process.cache.set('k', 1, { tags })), { evalsha: 1 })
 })
 

@@ -139,23 +139,20 @@ return 1`,
 )
 
 /**
- * Stores a value that was given, with the versions of its tags as of this moment, takes the lock from a
- * load that is under way, and tells the other processes.
+ * Stores a value that was given, takes the lock from a load that is under way, and tells the other
+ * processes.
  *
- * KEYS   entry · lock · on one server the tags
- * ARGV   the entry's id · the rest of it · its TTL in ms · a nonce · TTL of a tag in ms · channel, or ''
- *        · message · on a cluster the versions, joined by spaces
- * reply  the versions
+ * KEYS   entry · lock
+ * ARGV   the entry · its TTL in ms · channel · message
+ * reply  1
  */
-export const setScript: Script<readonly TagVersion[]> = defineScript(
-  `${tagsLua}
-local versions = tag_versions(3, ARGV[4], tonumber(ARGV[5]))
-local text = ARGV[8] or table.concat(versions, ' ')
-redis.call('SET', KEYS[1], ARGV[1] .. ' ' .. text .. '\\n' .. ARGV[2], 'PX', ARGV[3])
+export const setScript: Script<boolean> = defineScript(
+  `
+redis.call('SET', KEYS[1], ARGV[1], 'PX', ARGV[2])
 redis.call('DEL', KEYS[2])
-if ARGV[6] ~= '' then redis.call('PUBLISH', ARGV[6], ARGV[7]) end
-return versions`,
-  (reply) => texts(list(reply)),
+redis.call('PUBLISH', ARGV[3], ARGV[4])
+return 1`,
+  (reply) => reply === 1,
 )
 
 /** What {@link invalidateScript} answers. */

@@ -133,12 +133,15 @@ export class Invalidations {
     }
   }
 
-  /** @param twice - Once more when all processes know: for loads that hold no lock. */
-  async delete(name: string, twice: boolean): Promise<Invalidated> {
+  /**
+   * @param twice - Once more when all processes know: for loads that hold no lock.
+   * @param onWritten - Called when it is gone from Redis: what was read before must not be kept.
+   */
+  async delete(name: string, twice: boolean, onWritten: () => void): Promise<Invalidated> {
     if (this.#link.status !== 'up' || this.isKeyPending(name)) return this.#buffer('key', [name])
     try {
-      const delivery = await this.#sendDelete(name)
-      if (twice) await this.#sendDelete(name)
+      const delivery = await this.#sendDelete(name, onWritten)
+      if (twice) await this.#sendDelete(name, onWritten)
       return { delivered: delivery.delivered, durability: 'redis' }
     } catch {
       return this.#buffer('key', [name])
@@ -256,12 +259,13 @@ export class Invalidations {
     return this.#bus.delivery(envelope, bus)
   }
 
-  async #sendDelete(name: string): Promise<Delivery> {
+  async #sendDelete(name: string, onWritten: () => void): Promise<Delivery> {
     const { topic, keys } = this.#options
     const entry = keys.entry(name)
     const text = changeText({ from: this.#bus.id, keys: [name] })
     if (this.#link.traits.cluster) {
       await this.#link.run((client) => client.del(entry, keys.lock(entry)))
+      onWritten()
       return this.#bus.publish(topic, text)
     }
     const envelope = this.#bus.envelope(topic, text)
@@ -272,6 +276,7 @@ export class Invalidations {
         [envelope.channel, envelope.message],
       ),
     )
+    onWritten()
     return this.#bus.delivery(envelope, reply)
   }
 

@@ -12,7 +12,6 @@ import {
   touchScript,
   type LockReply,
 } from './cache-scripts.js'
-import { entryText } from './entry-text.js'
 import { Invalidations } from './invalidations.js'
 
 /** How a {@link SharedLevel} works. */
@@ -180,40 +179,16 @@ export class SharedLevel {
     )
   }
 
-  /** Stores a value that was given, and tells the others. Resolves with the versions of its tags. */
-  async set(
-    name: string,
-    id: string,
-    tail: string,
-    ttlMs: number,
-    records: readonly TagRecord[],
-  ): Promise<readonly TagVersion[]> {
+  /**
+   * Stores a value that was given, and tells the others. Its text has the versions that its tags had
+   * before: when the command comes late, behind an invalidation, what it stores is dead.
+   */
+  set(name: string, text: string, ttlMs: number): Promise<boolean> {
     const entry = this.keys.entry(name)
     const { channel, message } = this.invalidations.announcement(name)
-    if (!this.link.traits.cluster) {
-      const tags = records.map((record) => this.keys.tag(record.name))
-      return this.#run((client) =>
-        setScript.run(
-          client,
-          [entry, this.keys.lock(entry), ...tags],
-          [id, tail, ttlMs, nonce(), this.#options.tagTtlMs, channel, message],
-        ),
-      )
-    }
-    const versions = await this.touch(records)
-    await this.#run((client) =>
-      setScript.run(
-        client,
-        [entry, this.keys.lock(entry)],
-        [id, tail, ttlMs, '', this.#options.tagTtlMs, channel, message, versions.join(' ')],
-      ),
+    return this.#run((client) =>
+      setScript.run(client, [entry, this.keys.lock(entry)], [text, ttlMs, channel, message]),
     )
-    return versions
-  }
-
-  /** The whole text of an entry. */
-  text(id: string, versions: readonly TagVersion[], tail: string): string {
-    return entryText(id, versions, tail)
   }
 
   /** @returns How many invalidations are lost with this process. */
