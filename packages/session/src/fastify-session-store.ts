@@ -36,6 +36,8 @@ export interface FastifySessionStoreOptions {
   /** Encrypts what the sessions hold on their way to the store. */
   readonly cipher?: FieldCipher
   readonly logger?: (() => SessionLogger | undefined) | undefined
+  /** Resolves when the store can do all it promises, or soon, when Redis is not there. */
+  readonly ready?: () => Promise<void>
   /** Ends what the store holds open. */
   readonly close?: () => Promise<void>
 }
@@ -82,6 +84,11 @@ export class FastifySessionStore implements CallbackStore {
   /** Where the sessions live. */
   get sessions(): SessionStore {
     return this.#options.store()
+  }
+
+  /** Resolves when Redis is connected, or after half a second; for `onReady`, so that the first requests find it. */
+  async ready(): Promise<void> {
+    await this.#options.ready?.()
   }
 
   /** Ends what the store holds open; the Redis client of the app stays as it is. */

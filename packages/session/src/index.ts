@@ -1,6 +1,10 @@
 export { session, session as default } from './plugin.js'
 // Brings request.session and reply.setCookie to those who import nothing else.
 export type { FastifySessionObject } from '@fastify/session'
+export { createSessionStore, type CreateSessionStoreOptions } from './create-session-store.js'
+export type { FastifySessionStore } from './fastify-session-store.js'
+export type { LegacyOptions } from './stores/plain-sessions.js'
+export type { StoreLogger } from './open-store.js'
 export type { EncryptionKey } from './field-cipher.js'
 export type { SessionOptions, SessionStoreOptions } from './options.js'
 export type { Principal, SessionUser } from './session-about.js'

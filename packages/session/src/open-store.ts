@@ -1,8 +1,11 @@
-import type { RedisLink } from '@stayfast/redis-kit'
+import { bootWait, type RedisLink } from '@stayfast/redis-kit'
 import type { CheckedStoreOptions } from './options.js'
 import { MemorySessionStore } from './stores/memory-session-store.js'
 import { OutageSessionStore } from './stores/outage-session-store.js'
 import type { SessionStore } from './stores/session-store.js'
+
+/** A connection that is being made is waited for so long, so that the first requests find it. */
+const bootWaitMs = 500
 
 /** What of a logger the stores use. */
 export interface StoreLogger {
@@ -13,8 +16,8 @@ export interface StoreLogger {
 /** A store, and how it is ended. */
 export interface OpenStore {
   readonly store: SessionStore
-  /** Resolves when the store can do all it promises, or after `withinMs`. */
-  readonly ready: (withinMs: number) => Promise<void>
+  /** Resolves when the store can do all it promises, or when no more time may be spent on that at a start. */
+  readonly ready: () => Promise<void>
   /** Tells the log how many accepted writes are lost with this process. */
   readonly close: () => Promise<void>
 }
@@ -43,7 +46,10 @@ export function openStore(
   })
   return {
     store,
-    ready: (withinMs) => store.listening(withinMs),
+    ready: async () => {
+      await bootWait(link, bootWaitMs, ({ status }) => status !== 'connecting')
+      await store.listening(bootWaitMs)
+    },
     close: async () => {
       const lost = await store.close(options.flushSeconds * 1000)
       if (lost === 0) return

@@ -3,6 +3,7 @@ import type { FastifyRequest } from 'fastify'
 import { randomBytes } from 'node:crypto'
 import { cookieName, prefixProblem, withoutPrefix, type CookieRules } from './cookie-rules.js'
 import { SessionOptionError } from './errors.js'
+import type { LegacyOptions } from './stores/plain-sessions.js'
 import { keyBytes, type EncryptionKey } from './field-cipher.js'
 
 /** How sessions are stored. All have defaults. */
@@ -48,6 +49,8 @@ export interface SessionStoreOptions {
   readonly encryptionKeys?: readonly EncryptionKey[]
   /** Sessions that are kept where there is no Redis; more are refused. */
   readonly maxSessionsInMemory?: number
+  /** Sessions that a plain store, such as connect-redis, has left: they are read once and converted. */
+  readonly legacy?: LegacyOptions
   /** Sent as Retry-After with each 503. */
   readonly retryAfterSeconds?: number
 }
@@ -85,11 +88,11 @@ export interface SessionOptions extends SessionStoreOptions {
 
 type MaybePromise<Value> = Value | Promise<Value>
 
-type OptionWithoutDefault = 'redis' | 'secret' | 'cookieName' | 'cookieDomain' | 'tenantOf'
+type OptionWithoutDefault = 'redis' | 'legacy' | 'secret' | 'cookieName' | 'cookieDomain' | 'tenantOf'
 
 /** {@link SessionOptions} with the defaults filled in. */
 export type CheckedOptions = Required<Omit<SessionOptions, OptionWithoutDefault>> &
-  Pick<SessionOptions, 'redis' | 'tenantOf'> & {
+  Pick<SessionOptions, 'redis' | 'legacy' | 'tenantOf'> & {
     readonly secrets: readonly string[]
     /** Nobody gave one: what it signs is good in this process only. */
     readonly secretIsRandom: boolean
@@ -102,24 +105,25 @@ export type CheckedStoreOptions = Pick<CheckedOptions, keyof SessionStoreOptions
 const dayInSeconds = 86_400
 
 /** What holds of the store where an option is not given. */
-export const defaultStoreOptions: Readonly<Required<Omit<SessionStoreOptions, 'redis'>>> = Object.freeze({
-  share: false,
-  keyPrefix: '',
-  idleSeconds: dayInSeconds,
-  absoluteSeconds: 7 * dayInSeconds,
-  renewEverySeconds: 60,
-  maxSessionsPerUser: 20,
-  maxBytes: 32_768,
-  onOutage: 'local',
-  localTrustSeconds: 300,
-  localMaxSeconds: 900,
-  maxLocalSessions: 10_000,
-  maxBufferedWrites: 10_000,
-  flushSeconds: 2,
-  encryptionKeys: [],
-  maxSessionsInMemory: 10_000,
-  retryAfterSeconds: 2,
-} satisfies Required<Omit<SessionStoreOptions, 'redis'>>)
+export const defaultStoreOptions: Readonly<Required<Omit<SessionStoreOptions, 'redis' | 'legacy'>>> =
+  Object.freeze({
+    share: false,
+    keyPrefix: '',
+    idleSeconds: dayInSeconds,
+    absoluteSeconds: 7 * dayInSeconds,
+    renewEverySeconds: 60,
+    maxSessionsPerUser: 20,
+    maxBytes: 32_768,
+    onOutage: 'local',
+    localTrustSeconds: 300,
+    localMaxSeconds: 900,
+    maxLocalSessions: 10_000,
+    maxBufferedWrites: 10_000,
+    flushSeconds: 2,
+    encryptionKeys: [],
+    maxSessionsInMemory: 10_000,
+    retryAfterSeconds: 2,
+  } satisfies Required<Omit<SessionStoreOptions, 'redis' | 'legacy'>>)
 
 /** What holds where an option is not given. */
 export const defaultOptions: Readonly<Required<Omit<SessionOptions, OptionWithoutDefault>>> = Object.freeze({
@@ -155,6 +159,13 @@ function isEncryptionKey(value: unknown): boolean {
   return (typeof key === 'string' || Buffer.isBuffer(key)) && keyBytes(key) !== undefined
 }
 
+function isLegacy(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || !('prefix' in value)) return false
+  if (typeof value.prefix !== 'string') return false
+  const convert = 'convert' in value ? value.convert : undefined
+  return convert === undefined || typeof convert === 'boolean'
+}
+
 const storeRules: OptionRules<SessionStoreOptions> = {
   redis: optionRule.redis,
   share: optionRule.yesOrNo,
@@ -175,6 +186,10 @@ const storeRules: OptionRules<SessionStoreOptions> = {
     accepts: (value) => Array.isArray(value) && value.every(isEncryptionKey),
   },
   maxSessionsInMemory: optionRule.wholeNumber(1),
+  legacy: {
+    wants: '{ prefix, convert }, what the keys of the plain store begin with, and whether they are converted',
+    accepts: isLegacy,
+  },
   retryAfterSeconds: optionRule.seconds,
 }
 
@@ -226,6 +241,11 @@ export function checkOptions(
   const given = checkAll('session', options, rules, refuse)
   const checked = { ...defaultOptions, ...given }
   checkLifetimes(checked)
+  if (given.legacy?.convert === false) {
+    throw refuse(
+      'legacy: { convert: false } is for createSessionStore: sessions of this plugin hold what a plain store cannot.',
+    )
+  }
   const production = env['NODE_ENV'] === 'production'
   const secrets = secretsOf(given.secret, env, production)
   const domain = given.cookieDomain ?? nonEmpty(env['COOKIE_DOMAIN'])
@@ -266,7 +286,7 @@ export function checkStoreOptions(options: SessionStoreOptions): CheckedStoreOpt
   return checked
 }
 
-function checkLifetimes(options: Required<Omit<SessionStoreOptions, 'redis'>>): void {
+function checkLifetimes(options: Required<Omit<SessionStoreOptions, 'redis' | 'legacy'>>): void {
   const { idleSeconds, absoluteSeconds, renewEverySeconds } = options
   if (renewEverySeconds >= idleSeconds) {
     throw refuse(

@@ -1,21 +1,21 @@
 import fastifyCookie from '@fastify/cookie'
 import fastifyCsrfProtection from '@fastify/csrf-protection'
 import fastifySession from '@fastify/session'
-import { bootWait, resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
+import { resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { adoptedStore } from './adopted-store.js'
 import { AppSessions } from './app-sessions.js'
 import { attachmentOf } from './attachment.js'
-import { isLocalDevelopment } from './cookie-rules.js'
+import { isLocalDevelopment, type CookieRules } from './cookie-rules.js'
 import { CookieSigner } from './cookie-signer.js'
 import { createCsrfGuard, csrfField } from './csrf.js'
-import { DecoratorTakenError, SessionsNotReadyError } from './errors.js'
+import { DecoratorTakenError, SessionOptionError, SessionsNotReadyError } from './errors.js'
 import { FastifySessionStore } from './fastify-session-store.js'
 import { FieldCipher } from './field-cipher.js'
 import { createGuards } from './guards.js'
 import { openStore, type OpenStore } from './open-store.js'
-import { checkOptions, type CheckedOptions, type SessionOptions } from './options.js'
+import { checkOptions, defaultStoreOptions, type CheckedOptions, type SessionOptions } from './options.js'
 import { RequestSessions } from './request-sessions.js'
 import type { Principal } from './session-about.js'
 import type { Sessions } from './sessions.js'
@@ -34,18 +34,18 @@ declare module 'fastify' {
   }
 }
 
-/** A connection that is being made is waited for so long, so that the first requests find it. */
-const bootWaitMs = 500
-
 async function register(app: FastifyInstance, given: SessionOptions): Promise<void> {
   const options = checkOptions(given)
   checkNames(app, options)
   const adopted = app.hasPlugin('@fastify/session') ? adoptedStore(app) : undefined
+  if (adopted !== undefined) checkAdopting(given)
   const store = adopted ?? openWhenReady(app, options)
   store.answerAway = true
-  const requests = new RequestSessions(app, options.cookie, store)
+  const cookie = adopted === undefined ? options.cookie : adoptedCookie(given, options.cookie)
+  const requests = new RequestSessions(app, cookie, store)
 
   if (adopted === undefined) await registerSession(app, options, requests, store)
+  else app.addHook('onReady', () => adopted.ready())
   app.addHook('onRequest', (request, _reply, done) => {
     requests.adopt(request)
     done()
@@ -55,7 +55,7 @@ async function register(app: FastifyInstance, given: SessionOptions): Promise<vo
     await app.register(fastifyCsrfProtection, { sessionPlugin: '@fastify/session', sessionKey: csrfField })
   }
 
-  const methods = new AppSessions({ ...options, store, requests })
+  const methods = new AppSessions({ ...options, cookie, store, requests })
   const requireCsrf = createCsrfGuard(app, options)
   app.decorate<Sessions>(options.decorateAs, Object.assign(methods, createGuards(options), { requireCsrf }))
   app.decorateRequest(options.decorateRequestAs, {
@@ -82,6 +82,22 @@ function checkNames(app: FastifyInstance, { decorateAs, decorateRequestAs }: Che
   }
 }
 
+/** What an app decides where it registers \@fastify/session and makes its store. */
+function checkAdopting(given: SessionOptions): void {
+  const theirs = ['redis', 'legacy', 'secret', ...Object.keys(defaultStoreOptions)]
+  const elsewhere = Object.keys(given).find((option) => theirs.includes(option))
+  if (elsewhere === undefined) return
+  throw new SessionOptionError(
+    `@fastify/session is registered already, so the option ${elsewhere} has to go there: to createSessionStore, or to @fastify/session itself.`,
+  )
+}
+
+/** The name that \@fastify/session gives it; its other attributes are for that registration to say. */
+function adoptedCookie(given: SessionOptions, cookie: CookieRules): CookieRules {
+  const name = given.cookieName ?? 'sessionId'
+  return { ...cookie, name, plainName: name, acceptNames: [], development: cookie.development }
+}
+
 function bindToTenants(
   app: FastifyInstance,
   tenantOf: NonNullable<SessionOptions['tenantOf']>,
@@ -104,10 +120,7 @@ function openWhenReady(app: FastifyInstance, options: CheckedOptions): FastifySe
   app.addHook('onReady', async () => {
     resolved = resolveLink(app, options.redis, { role: 'default', share: options.share })
     open = openStore(resolved?.link, options, app.log)
-    if (resolved?.owned === true) {
-      await bootWait(resolved.link, bootWaitMs, ({ status }) => status !== 'connecting')
-    }
-    await open.ready(bootWaitMs)
+    await open.ready()
     tellStart(app.log, 'session', resolved)
     if (options.secretIsRandom) {
       app.log.warn(

@@ -10,6 +10,8 @@ export interface SessionAddress {
   readonly digest: string
   /** The id brought no tag of ours: another generator made it. */
   readonly foreign: boolean
+  /** The id itself; not known of a session that is found by its handle. */
+  readonly id?: string
 }
 
 /** 132 bits: two users never share a tag. */
@@ -57,8 +59,8 @@ export function addressOf(id: string): SessionAddress {
   const digest = createHash('sha256').update(id).digest('base64url')
   const tag = ownId.exec(id)?.[1]
   return tag === undefined
-    ? { tag: digest.slice(0, tagCharacters), digest, foreign: true }
-    : { tag, digest, foreign: false }
+    ? { tag: digest.slice(0, tagCharacters), digest, foreign: true, id }
+    : { tag, digest, foreign: false, id }
 }
 
 /** What names a session to its user and to operators: it leads to the session and opens nothing. */

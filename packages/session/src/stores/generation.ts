@@ -71,7 +71,7 @@ export class Generation {
       .run((client) =>
         generationScript.run(
           client,
-          [this.#keyspace.key('sess', 'generation')],
+          [this.#keyspace.key('session', 'generation')],
           [randomBytes(12).toString('base64url'), ttlSeconds],
         ),
       )

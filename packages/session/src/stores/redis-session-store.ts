@@ -8,9 +8,11 @@ import {
   type RedisLink,
 } from '@stayfast/redis-kit'
 import { sessionUnavailable } from '../errors.js'
+import { changeBetween } from '../session-fields.js'
 import type { SessionAddress } from '../session-id.js'
 import { BatchedLoads } from './batched-loads.js'
 import { endedPlaceholder, type LocalSessions } from './local-sessions.js'
+import { PlainSessions, type LegacyOptions, type PlainSession } from './plain-sessions.js'
 import {
   createScript,
   destroyScript,
@@ -49,6 +51,8 @@ export interface RedisSessionStoreOptions extends SessionLifetimes {
   readonly link: RedisLink
   readonly keyPrefix: string
   readonly retryAfterSeconds: number
+  /** Sessions of a plain store. */
+  readonly legacy?: LegacyOptions | undefined
   /** Tells the other processes of sessions that end. */
   readonly announce?: Pick<LocalSessions, 'announcement'>
   /** Told of keys that hold no session. */
@@ -71,6 +75,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #loads: BatchedLoads
   readonly #idleMs: number
   readonly #absoluteMs: number
+  readonly #plain: PlainSessions | undefined
   #revokedUs = 0
 
   constructor(options: RedisSessionStoreOptions) {
@@ -79,6 +84,15 @@ export class RedisSessionStore implements SessionStore {
     this.#idleMs = options.idleSeconds * 1000
     this.#absoluteMs = options.absoluteSeconds * 1000
     this.#keyspace = new Keyspace(() => options.link.keyPrefix + options.keyPrefix)
+    this.#plain =
+      options.legacy === undefined
+        ? undefined
+        : new PlainSessions({
+            ...options.legacy,
+            link: options.link,
+            idleMs: this.#idleMs,
+            renewEveryMs: options.renewEverySeconds * 1000,
+          })
     this.#loads = new BatchedLoads(options.link, [
       this.#idleMs,
       this.#absoluteMs,
@@ -86,10 +100,16 @@ export class RedisSessionStore implements SessionStore {
     ])
   }
 
-  async load({ tag, digest }: SessionAddress): Promise<LoadedSession | undefined> {
+  async load(address: SessionAddress): Promise<LoadedSession | undefined> {
+    const { tag, digest, id } = address
     const key = this.#key(tag, digest)
     const reply = await this.#ask(() => this.#loads.load(key, this.#key(tag, 'w')))
-    if (reply === '') return undefined
+    if (reply === '') {
+      const plain = this.#plain
+      return plain === undefined || id === undefined
+        ? undefined
+        : this.#ask(() => this.#loadPlain(address, id, plain))
+    }
     const session = parseSession(reply)
     if (session === undefined) {
       this.#options.onCorrupt?.(key)
@@ -104,6 +124,8 @@ export class RedisSessionStore implements SessionStore {
     session: NewSession,
     untilUs: number | undefined = this.writeUntilUs(),
   ): Promise<Creation> {
+    const plain = this.#shared(address)
+    if (plain !== undefined && !session.listed) return this.#createPlain(plain, session)
     const reply = await this.#ask(() =>
       this.#link.run((client) => this.createStamped(client, address, session, '', untilUs)),
     )
@@ -117,6 +139,13 @@ export class RedisSessionStore implements SessionStore {
     change: ChangeTexts,
     untilUs: number | undefined = this.writeUntilUs(),
   ): Promise<'saved' | 'gone'> {
+    const plain = this.#shared(address)
+    if (plain !== undefined) {
+      const saved = await this.#ask(() =>
+        this.#link.run((client) => plain.sessions.save(client, plain.id, change)),
+      )
+      if (saved === 'saved') return saved
+    }
     const reply = await this.#ask(() =>
       this.#link.run((client) => this.saveStamped(client, address, change, '', untilUs)),
     )
@@ -213,14 +242,16 @@ export class RedisSessionStore implements SessionStore {
   }
 
   /** Ends a session; again does no harm. Throws what the client throws. */
-  async destroyWith(client: RedisClient, { tag, digest, foreign }: SessionAddress): Promise<boolean> {
+  async destroyWith(client: RedisClient, { tag, digest, foreign, id }: SessionAddress): Promise<boolean> {
+    // First, so that nobody reads it there and creates it behind us: who has read it before is too late.
+    const plain = id === undefined ? false : await this.#plain?.destroy(client, id)
     // A session that was read in another format can be on its way here: its tag, which is its own, is closed.
     const existed = await destroyScript.run(
       client,
       [this.#key(tag, digest), this.#key(tag, 'w'), this.#key(tag, 'i')],
       [digest, foreign ? this.#absoluteMs : '', ...this.#telling(tag)],
     )
-    return existed === 1
+    return existed === 1 || plain === true
   }
 
   /** Revokes with the stamp of an intent, or '' for now. Throws what the client throws. */
@@ -244,6 +275,71 @@ export class RedisSessionStore implements SessionStore {
   #nowUs(): number | undefined {
     const { clock } = this.#link
     return clock.known ? Math.max(clock.nowUs(), this.#revokedUs + 1) : undefined
+  }
+
+  /** Where a session is kept in the format of the plain store, if sessions are for now. */
+  #shared({ id }: SessionAddress): { readonly sessions: PlainSessions; readonly id: string } | undefined {
+    const sessions = this.#plain
+    return sessions === undefined || sessions.converts || id === undefined ? undefined : { sessions, id }
+  }
+
+  async #createPlain(
+    { sessions, id }: { readonly sessions: PlainSessions; readonly id: string },
+    { fields }: NewSession,
+  ): Promise<Creation> {
+    const made = await this.#ask(() => this.#link.run((client) => sessions.create(client, id, fields)))
+    const nowMs = this.#link.clock.nowUs() / 1000
+    return made ? { kind: 'created', nowMs, evicted: [], durability: 'redis' } : { kind: 'exists' }
+  }
+
+  async #loadPlain(
+    address: SessionAddress,
+    id: string,
+    plain: PlainSessions,
+  ): Promise<LoadedSession | undefined> {
+    // Well before: a session that ends after this is not created behind its end.
+    const sinceUs = this.#link.clock.nowUs() - writeWithinMs * 1000
+    const found = await this.#link.run((client) => plain.read(client, id))
+    // Between the two looks another process may have converted it, which creates before it removes.
+    if (found === undefined) return this.#loadOwn(address)
+    const nowMs = this.#link.clock.nowUs() / 1000
+    const loaded: LoadedSession = {
+      session: { createdMs: nowMs, seenMs: nowMs, about: '', fields: found.fields, nowMs },
+      verified: true,
+    }
+    if (!plain.converts) return loaded
+    const session: NewSession = { about: '', fields: found.fields, listed: false, sinceUs }
+    const created = await this.#link.run((client) => this.createStamped(client, address, session, ''))
+    if (created.kind === 'revoked') return undefined
+    if (created.kind === 'exists') return this.#loadOwn(address)
+    return this.#takeOver(address, id, plain, found, loaded)
+  }
+
+  async #loadOwn({ tag, digest }: SessionAddress): Promise<LoadedSession | undefined> {
+    const session = parseSession(await this.#loads.load(this.#key(tag, digest), this.#key(tag, 'w')))
+    return session === undefined ? undefined : { session, verified: true }
+  }
+
+  /** Removes what was converted, with what a process with the plain store has written meanwhile. */
+  async #takeOver(
+    address: SessionAddress,
+    id: string,
+    plain: PlainSessions,
+    found: PlainSession,
+    loaded: LoadedSession,
+  ): Promise<LoadedSession | undefined> {
+    const left = await this.#link.run((client) => plain.remove(client, id, found))
+    if (left === 'removed') return loaded
+    const newer = left === 'gone' ? undefined : await this.#link.run((client) => plain.read(client, id))
+    if (newer === undefined) {
+      // It ended there before it was all here.
+      await this.#link.run((client) => this.destroyWith(client, address))
+      return undefined
+    }
+    const change = changeBetween(found.fields, newer.fields)
+    await this.#link.run((client) => this.saveStamped(client, address, change, ''))
+    const after = { ...loaded, session: { ...loaded.session, fields: newer.fields } }
+    return this.#takeOver(address, id, plain, newer, after)
   }
 
   /** How a script tells of what ends. */
@@ -278,6 +374,7 @@ export class RedisSessionStore implements SessionStore {
 
 /** Takes a reply of the load script apart; undefined when it is no session. */
 function parseSession(reply: string): StoredSession | undefined {
+  if (reply === '') return undefined
   const lines = reply.split('\n')
   const fields = new Map<string, string>()
   let createdMs = Number.NaN
