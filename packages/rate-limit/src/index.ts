@@ -1,0 +1,1 @@
+export type { Algorithm } from './algorithms/limit.js'
