@@ -1,4 +1,4 @@
-import { startRedisServer } from '@stayfast/test-kit'
+import { eventually, freePort, startRedisServer } from '@stayfast/test-kit'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import t from 'tap'
@@ -199,3 +199,46 @@ t.test("an error of a function of the app is that request's error", async (t) =>
     t.match(await answer(url), { statusCode: 500, code: 'STAY_RATE_VALUE_INVALID' }, url)
   }
 })
+
+t.test('an app boots without its Redis, limits by itself, and charges it when it is there', async (t) => {
+  const port = await freePort()
+  const { app } = await openApp(t, {
+    redis: new Redis({ port, lazyConnect: true }),
+    max: 5,
+    timeWindow: '1 day',
+    returnAfterSeconds: 0.2,
+  })
+  t.same(await statuses(app, 6), [200, 200, 200, 200, 200, 429])
+  t.equal((await app.inject({ url: '/', remoteAddress: '10.0.0.1' })).statusCode, 200)
+  const late = await startRedisServer({ port }, t)
+  await eventually(async () => Number(await late.command('dbsize')) >= 3, { withinMs: 15_000 })
+  const second = await openApp(t, {
+    redis: new Redis(late.url, { lazyConnect: true }),
+    max: 5,
+    timeWindow: '1 day',
+  })
+  t.same(await statuses(second.app, 1), [429], 'in another process as well')
+  t.same(await statuses(app, 1), [429])
+})
+
+t.test(
+  "with onOutage 'closed' a route answers 503 while Redis is away, with 'open' it is not limited",
+  async (t) => {
+    const { app } = await openApp(
+      t,
+      {
+        redis: new Redis({ port: await freePort(), lazyConnect: true }),
+        onOutage: 'closed',
+        retryAfterSeconds: 7,
+      },
+      (app) => {
+        app.get('/open', { config: { rateLimit: { max: 1, skipOnError: true } } }, async () => 'ok')
+      },
+    )
+    const closed = await app.inject('/')
+    t.match(closed.json(), { statusCode: 503, code: 'STAY_RATE_UNAVAILABLE', error: 'Service Unavailable' })
+    t.equal(closed.headers['retry-after'], '7')
+    t.same(await statuses(app, 3, '/open'), [200, 200, 200])
+    t.equal((await app.inject('/open')).headers['ratelimit'], undefined)
+  },
+)
