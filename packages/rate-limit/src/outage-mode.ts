@@ -46,13 +46,18 @@ export class OutageMode {
     return this.#mode.status === 'away' || this.#options.link.status !== 'up'
   }
 
-  /** This process has decided by itself, and goes on doing so. */
-  leave(): void {
-    if (this.#mode.status !== 'shared') return
+  /**
+   * This process has decided by itself, and goes on doing so.
+   *
+   * @returns Whether that is new.
+   */
+  leave(): boolean {
+    if (this.#mode.status !== 'shared') return false
     this.#mode = { status: 'away' }
     // Redis may be up and refuse: then the wait begins now.
     if (this.#upSinceMs !== undefined) this.#upSinceMs = performance.now()
     this.#schedule()
+    return true
   }
 
   close(): void {

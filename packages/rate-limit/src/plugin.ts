@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 // Its types give the app createRateLimit and rateLimit.
 import '@fastify/rate-limit'
 import { bootWait, resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
@@ -57,13 +58,20 @@ const nobody: Counters = {
   },
 }
 
+const whileAway: Readonly<Record<OnOutage, (instances: number) => string>> = {
+  local: (instances) => `this process gives out 1/${instances} of each limit, at least one request`,
+  open: () => 'nothing is limited',
+  closed: () => 'requests with a limit are answered with 503',
+}
+
 function openCounters(app: FastifyInstance, options: CheckedOptions, resolved: ResolvedLink): SharedCounters {
   const { link } = resolved
   const everySeconds =
     options.instancesEverySeconds ??
     (link.traits.billedByCommand ? billedInstancesEverySeconds : instancesEverySeconds)
   let toldMisuse = false
-  return new SharedCounters({
+  let awaySinceMs = 0
+  const counters = new SharedCounters({
     link,
     keyPrefix: options.nameSpace,
     maxCounters: options.cache,
@@ -76,7 +84,19 @@ function openCounters(app: FastifyInstance, options: CheckedOptions, resolved: R
       toldMisuse = true
       app.log.error({ err }, 'rate-limit: a counter cannot be used; this process counts by itself there.')
     },
+    onAway: (cause) => {
+      awaySinceMs = performance.now()
+      app.log.warn(
+        { err: cause },
+        `rate-limit: Redis does not count. Until it is back, ${whileAway[options.onOutage](counters.instances.count)}.`,
+      )
+    },
+    onReturn: () => {
+      const seconds = Math.round((performance.now() - awaySinceMs) / 1000)
+      app.log.info(`rate-limit: Redis counts again after ${seconds} s.`)
+    },
   })
+  return counters
 }
 
 function refuseSecondRegistration(app: FastifyInstance): void {
@@ -172,7 +192,8 @@ async function register(app: FastifyInstance, given: RateLimitOptions): Promise<
       shared ?? new MemoryCounters(new MemoryLimitStore(options.cache, processNowUs)),
       denied,
     )
-    if (resolved?.owned === true) {
+    // Whoever owns it: a request before it is up would have this process count by itself for a while.
+    if (resolved !== undefined) {
       await bootWait(resolved.link, bootWaitMs, ({ status }) => status !== 'connecting')
     }
     shared?.instances.start()

@@ -22,6 +22,9 @@ export interface SharedCountersOptions {
   readonly retryAfterSeconds: number
   /** Told when a counter cannot be used at all. */
   readonly onMisuse: (error: unknown) => void
+  /** Told when Redis does not count any more, and when it does again. */
+  readonly onAway: (cause: Error | undefined) => void
+  readonly onReturn: () => void
 }
 
 /** At the end of the process charges may take so long. */
@@ -71,6 +74,7 @@ export class SharedCounters implements Counters {
       returnAfterMs: options.returnAfterMs,
       probe: () => this.instances.beat(),
       onReturn: () => {
+        options.onReturn()
         this.#chargeAll()
       },
     })
@@ -112,7 +116,7 @@ export class SharedCounters implements Counters {
   #withoutRedis(ask: Ask, settle: Settle, cause: Error | undefined): void {
     if (cause !== undefined && !isRedisUnavailable(cause) && !isRedisRefused(cause)) {
       this.#options.onMisuse(cause)
-    } else if (ask.onOutage === 'local') this.#mode.leave()
+    } else this.#leave(cause)
 
     if (ask.onOutage === 'open') settle(undefined, notCounted)
     else if (ask.onOutage === 'closed') {
@@ -127,8 +131,12 @@ export class SharedCounters implements Counters {
 
   #chargeAll(): void {
     // What Redis does not take now stays, and is charged before its counter is asked.
-    this.#charges.settleAll().catch(() => {
-      this.#mode.leave()
+    this.#charges.settleAll().catch((error: unknown) => {
+      this.#leave(error instanceof Error ? error : undefined)
     })
+  }
+
+  #leave(cause: Error | undefined): void {
+    if (this.#mode.leave()) this.#options.onAway(cause)
   }
 }

@@ -59,6 +59,8 @@ export async function openProcess(
     assumedInstances: 1,
     retryAfterSeconds: 2,
     onMisuse: () => undefined,
+    onAway: () => undefined,
+    onReturn: () => undefined,
     ...options,
   })
   t.teardown(() => counters.close())

@@ -202,7 +202,7 @@ t.test("an error of a function of the app is that request's error", async (t) =>
 
 t.test('an app boots without its Redis, limits by itself, and charges it when it is there', async (t) => {
   const port = await freePort()
-  const { app } = await openApp(t, {
+  const { app, lines } = await openApp(t, {
     redis: new Redis({ port, lazyConnect: true }),
     max: 5,
     timeWindow: '1 day',
@@ -219,6 +219,12 @@ t.test('an app boots without its Redis, limits by itself, and charges it when it
   })
   t.same(await statuses(second.app, 1), [429], 'in another process as well')
   t.same(await statuses(app, 1), [429])
+  const told = lines.map(({ msg }) => msg).filter((msg) => msg.startsWith('rate-limit: Redis'))
+  t.match(told, [
+    'rate-limit: Redis does not count. Until it is back, this process gives out 1/1 of each limit, at least one request.',
+    /^rate-limit: Redis counts again after \d+ s\.$/,
+  ])
+  t.equal(told.length, 2, 'however many requests there were')
 })
 
 t.test(
