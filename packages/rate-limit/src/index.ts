@@ -1,0 +1,8 @@
+export { rateLimit, rateLimit as default } from './plugin.js'
+export type { Algorithm } from './algorithms/limit.js'
+export type { AppliedLimit } from './applied-limit.js'
+export type { DraftVersion, LimitHeaders, RateLimitOptions } from './options.js'
+export type { LimitHook, PolicyOptions, RefusalContext, RouteLimitOptions } from './policy-options.js'
+export type { RateLimitError } from './errors.js'
+export type { LimitProblem } from './refusal.js'
+export type { OnOutage } from './verdict.js'

@@ -1,0 +1,23 @@
+import type { Decision, Limit, Run } from '../algorithms/limit.js'
+
+/** Which counter is meant: the same policy and key in every process. */
+export interface CounterId {
+  readonly policy: string
+  readonly key: string
+}
+
+/** Where counters are kept. Memory and Redis pass one contract. */
+export interface LimitStore {
+  /**
+   * Decides requests to one counter, in the order of the runs, in one step.
+   *
+   * @param limit - Its capacity is at least the cost of each run. Windows of different length are
+   *   different counters; `max` and `burst` may be others from call to call.
+   */
+  decide(id: CounterId, limit: Limit, runs: readonly Run[]): Promise<Decision>
+}
+
+/** Tells counters of one policy and key apart where the way they count differs. */
+export function countsBy({ algorithm, windowUs }: Limit): string {
+  return `${algorithm.charAt(0)}${windowUs / 1000}`
+}

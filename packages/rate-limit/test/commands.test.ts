@@ -1,0 +1,66 @@
+import { eventually, startRedisServer } from '@stayfast/test-kit'
+import type { FastifyInstance } from 'fastify'
+import t from 'tap'
+import type { RateLimitOptions } from '../dist/index.js'
+import { openApp, statuses } from './open-app.js'
+import { openLink } from './open-link.js'
+
+const server = await startRedisServer({}, t)
+let apps = 0
+
+async function listOf(key: string): Promise<unknown[]> {
+  const reply = await server.command('zrange', key, '0', '-1', 'withscores')
+  return Array.isArray(reply) ? Array.from<unknown>(reply) : []
+}
+
+/** Nothing but decisions is sent: no signs of life of the link, no beats of the process. */
+async function open(t: Parameters<typeof openApp>[0], options: RateLimitOptions): Promise<FastifyInstance> {
+  apps += 1
+  const { app } = await openApp(t, {
+    redis: await openLink(t, server.url, { heartbeatMs: false }),
+    nameSpace: `app${apps}:`,
+    instancesEverySeconds: 3600,
+    ...options,
+  })
+  // Scripts that the server does not know yet, and the second beat, which is the last for three hours.
+  await app.inject({ url: '/', remoteAddress: '10.9.9.9' })
+  const goneAt = async (): Promise<number> => Number((await listOf(`app${apps}:rate:instances`))[1])
+  const first = await eventually(goneAt)
+  await eventually(async () => (await goneAt()) > first)
+  return app
+}
+
+t.test('a decision is one command, a refusal that is known none', async (t) => {
+  const app = await open(t, { max: 3 })
+  t.same(await server.countCommands(() => statuses(app, 3)), { evalsha: 3 })
+  t.same(await server.countCommands(() => statuses(app, 1)), { evalsha: 1 }, 'the first refusal')
+  t.same(await server.countCommands(() => statuses(app, 50)), {}, 'the others')
+})
+
+t.test('100 requests of one turn are one command', async (t) => {
+  const app = await open(t, { max: 60 })
+  let codes: number[] = []
+  const commands = await server.countCommands(async () => {
+    const responses = await Promise.all(Array.from({ length: 100 }, () => app.inject('/')))
+    codes = responses.map(({ statusCode }) => statusCode)
+  })
+  t.ok((commands['evalsha'] ?? 0) <= 5, JSON.stringify(commands))
+  t.equal(codes.filter((code) => code === 200).length, 60)
+})
+
+t.test('several policies are a command each, and none when one of them is known to refuse', async (t) => {
+  const app = await open(t, { max: 9, policies: [{ name: 'all', max: 2, keyGenerator: () => 'all' }] })
+  t.same(await server.countCommands(() => statuses(app, 2)), { evalsha: 4 })
+  t.same(await server.countCommands(() => statuses(app, 20)), {})
+})
+
+t.test('what is excluded, allowed or not concerned costs nothing', async (t) => {
+  const app = await open(t, {
+    max: 9,
+    exclude: ['/other'],
+    allowList: ['127.0.0.1'],
+    policies: [{ name: 'user', max: 2, keyGenerator: () => undefined }],
+  })
+  t.same(await server.countCommands(() => statuses(app, 5)), {})
+  t.same(await server.countCommands(() => statuses(app, 5, '/other')), {})
+})

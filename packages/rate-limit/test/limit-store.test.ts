@@ -1,0 +1,58 @@
+import t from 'tap'
+import { startRedisServer } from '@stayfast/test-kit'
+import { MemoryLimitStore } from '../dist/stores/memory-limit-store.js'
+import { RedisLimitStore } from '../dist/stores/redis-limit-store.js'
+import { limitStoreContract } from './limit-store-contract.js'
+import { openLink } from './open-link.js'
+
+const memory = new MemoryLimitStore(1000, () => Date.now() * 1000)
+limitStoreContract(t, 'memory', () => memory)
+
+t.test('memory keeps at most so many counters, and forgets the one that was longest quiet', async (t) => {
+  const small = new MemoryLimitStore(2, () => Date.now() * 1000)
+  const limit = { algorithm: 'sliding-window', max: 1, burst: 1, windowUs: 9e8 } as const
+  const admits = (key: string): number | undefined =>
+    small.decideNow({ policy: 'p', key }, limit, [{ cost: 1, count: 1 }]).runs[0]?.admitted
+  t.same([admits('a'), admits('b'), admits('a'), admits('c')], [1, 1, 0, 1])
+  t.same([admits('a'), admits('b')], [0, 1])
+})
+
+const server = await startRedisServer({}, t)
+const link = await openLink(t, server.url, { heartbeatMs: false })
+const store = new RedisLimitStore(link)
+limitStoreContract(t, 'redis', () => store)
+
+for (const algorithm of ['sliding-window', 'gcra', 'fixed-window'] as const) {
+  const limit = { algorithm, max: 1, burst: 1, windowUs: 900_000_000 } as const
+  const letter = algorithm.charAt(0)
+
+  t.test(`redis: ${algorithm}: a decision is one command on one key`, async (t) => {
+    const id = { policy: `cost-${algorithm}`, key: 'a' }
+    await store.decide({ policy: 'warm', key: algorithm }, limit, [{ cost: 1, count: 1 }])
+    t.same(
+      await server.countCommands(async () => {
+        for (let i = 0; i < 3; i += 1) await store.decide(id, limit, [{ cost: 1, count: 2 }])
+      }),
+      { evalsha: 3 },
+    )
+    t.same(await server.command('keys', `rate:cost-${algorithm}:*`), [
+      `rate:cost-${algorithm}:${letter}900000:a`,
+    ])
+  })
+
+  t.test(`redis: ${algorithm}: a key that lost its TTL gets one again, admitted or refused`, async (t) => {
+    const id = { policy: 'ttl', key: algorithm }
+    const key = `rate:ttl:${letter}900000:${algorithm}`
+    await store.decide(id, limit, [{ cost: 1, count: 1 }])
+    const ttl = async (): Promise<number> => Number(await server.command('pttl', key))
+    t.ok((await ttl()) > 0)
+    await server.command('persist', key)
+    t.equal(await ttl(), -1)
+    t.equal((await store.decide(id, limit, [{ cost: 1, count: 1 }])).runs[0]?.admitted, 0)
+    t.ok((await ttl()) > 0, 'refused')
+    await server.command('persist', key)
+    await store.decide(id, { ...limit, max: 9, burst: 9 }, [{ cost: 1, count: 1 }])
+    t.ok((await ttl()) > 0, 'admitted')
+    t.ok((await ttl()) <= 3 * 900_000)
+  })
+}

@@ -1,0 +1,52 @@
+import { adoptClient, type RedisLink } from '@stayfast/redis-kit'
+import { startCluster, startRedisServer, startSentinel } from '@stayfast/test-kit'
+import { Cluster, Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { RedisLimitStore } from '../dist/stores/redis-limit-store.js'
+import { limitStoreContract } from './limit-store-contract.js'
+import { reaches } from './open-link.js'
+
+/** Works beside a client of the app, whatever that is connected to. */
+async function adopt(t: Test, client: Redis | Cluster): Promise<RedisLink> {
+  client.on('error', () => undefined)
+  const link = adoptClient(client, { name: 'default' })
+  t.teardown(async () => {
+    await link.close()
+    client.disconnect()
+  })
+  await reaches(link, 'up', 15_000)
+  return link
+}
+
+t.test('a server with one database that refuses what providers refuse', async (t) => {
+  const server = await startRedisServer({ upstashLike: true }, t)
+  const store = new RedisLimitStore(await adopt(t, new Redis(server.url, { lazyConnect: true })))
+  limitStoreContract(t, 'one database', () => store)
+})
+
+t.test('a server behind TLS', async (t) => {
+  const server = await startRedisServer({ tls: true }, t)
+  const tls = { ...(server.ca === undefined ? {} : { ca: server.ca }) }
+  const store = new RedisLimitStore(await adopt(t, new Redis(server.url, { lazyConnect: true, tls })))
+  limitStoreContract(t, 'tls', () => store)
+})
+
+t.test('a primary that is found through sentinels', async (t) => {
+  const rig = await startSentinel({}, t)
+  const sentinels = rig.sentinels.map(({ host, port }) => ({ host, port }))
+  const store = new RedisLimitStore(
+    await adopt(t, new Redis({ sentinels, name: rig.name, lazyConnect: true })),
+  )
+  limitStoreContract(t, 'sentinel', () => store)
+})
+
+t.test('a cluster, its counters spread over the shards', async (t) => {
+  const rig = await startCluster({}, t)
+  const nodes = rig.nodes.map(({ host, port }) => ({ host, port }))
+  const link = await adopt(t, new Cluster(nodes))
+  const store = new RedisLimitStore(link)
+  limitStoreContract(t, 'cluster', () => store)
+  t.test('every shard has some', async (t) => {
+    for (const primary of await rig.primaries()) t.ok(Number(await primary.command('dbsize')) > 0)
+  })
+})
