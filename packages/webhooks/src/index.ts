@@ -1,0 +1,6 @@
+export { github, type GithubOptions } from './providers/github.js'
+export { hmac, type HmacOptions } from './providers/hmac.js'
+export { shopify, type ShopifyOptions } from './providers/shopify.js'
+export { stripe, type StripeOptions } from './providers/stripe.js'
+export { wix, type WixOptions } from './providers/wix.js'
+export type { Delivery, Verdict, VerifiedEvent, WebhookProvider } from './providers/provider.js'
