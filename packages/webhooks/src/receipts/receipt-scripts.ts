@@ -4,7 +4,7 @@ import type { Claim } from './receipt-store.js'
 /** A receipt is one text: `claiming token fingerprint` or `accepted fingerprint`. None of them holds a space. */
 
 function claimReply(reply: unknown): Claim {
-  const [kind, ms]: unknown[] = Array.isArray(reply) ? reply : []
+  const [kind, ms] = Array.isArray(reply) ? reply.map(String) : []
   switch (kind) {
     case 'claimed':
     case 'duplicate':
