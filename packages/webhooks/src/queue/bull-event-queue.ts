@@ -15,13 +15,17 @@ import type {
 } from './event-queue.js'
 import { LinkClient } from './link-client.js'
 import { PatientSender } from './patient-sender.js'
+import { PollingClient } from './polling-client.js'
 import { backoffJitter, type RetryRules } from './retry-rules.js'
 
 /** Options of {@link BullEventQueue}. */
 export interface BullEventQueueOptions extends RetryRules {
   readonly link: RedisLink
-  /** Opens a connection that may wait for work; only asked while the link is `up`. */
-  readonly openBlocking: (settings: { readonly drainDelaySeconds: number }) => RedisClient
+  /**
+   * Opens a connection that may wait for work; only asked while the link is `up`. Without it the worker
+   * looks for work once a second.
+   */
+  readonly openBlocking: ((settings: { readonly drainDelaySeconds: number }) => RedisClient) | undefined
   /** Behind the prefix of the link. */
   readonly keyPrefix: string
   readonly queueName: string
@@ -143,9 +147,7 @@ export class BullEventQueue implements EventQueue {
       send: (work) => link.run(work),
       isCluster: link.traits.cluster,
       info: this.#info,
-      openBlocking: () => {
-        throw new TypeError('A queue that only adds waits for nothing.')
-      },
+      openBlocking: waitsForNothing,
     })
     const queue = new Queue(queueName, {
       connection,
@@ -182,13 +184,15 @@ export class BullEventQueue implements EventQueue {
     const sender = new PatientSender(link, (reason) => {
       logger.warn({ reason }, 'webhooks: the worker waits, because Redis refuses its commands')
     })
+    const client = { send: sender.send, isCluster: link.traits.cluster, info: this.#info }
     this.#worker = new BullWorker({
       connection: (drainDelaySeconds) =>
         new LinkClient({
-          send: sender.send,
-          isCluster: link.traits.cluster,
-          info: this.#info,
-          openBlocking: () => blockingClient(openBlocking({ drainDelaySeconds }), this.#info),
+          ...client,
+          openBlocking: () =>
+            openBlocking === undefined
+              ? new PollingClient({ ...client, openBlocking: waitsForNothing })
+              : blockingClient(openBlocking({ drainDelaySeconds }), this.#info),
         }),
       stopSending: () => {
         sender.stop()
@@ -203,4 +207,8 @@ export class BullEventQueue implements EventQueue {
       logger,
     })
   }
+}
+
+function waitsForNothing(): never {
+  throw new TypeError('This client does not wait for work.')
 }

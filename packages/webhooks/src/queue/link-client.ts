@@ -1,6 +1,5 @@
 import { defineScript, type RedisArgument, type RedisClient, type Script } from '@stayfast/redis-kit'
 import { EventEmitter } from 'node:events'
-import type { IRedisClient } from 'bullmq'
 
 /** Sends commands: at once or not at all, or with patience; see `BullEventQueue`. */
 export type SendCommand = <T>(work: (redis: RedisClient) => Promise<T>) => Promise<T>
@@ -12,7 +11,7 @@ export interface LinkClientOptions {
   /** What the server says of itself. */
   readonly info: string
   /** Opens a connection that may wait for work; a queue that only adds never asks for one. */
-  readonly openBlocking: () => IRedisClient
+  readonly openBlocking: () => object
 }
 
 function argument(value: unknown): RedisArgument {
@@ -31,7 +30,7 @@ function argument(value: unknown): RedisArgument {
 export class LinkClient extends EventEmitter {
   readonly isCluster: boolean
   readonly options: object = {}
-  readonly status = 'ready'
+  readonly status: string = 'ready'
   readonly #options: LinkClientOptions
   readonly #scripts = new Map<string, { readonly script: Script<unknown>; readonly keyCount: number }>()
 
@@ -66,7 +65,7 @@ export class LinkClient extends EventEmitter {
     return this.#options.send((redis) => redis.hgetall(key))
   }
 
-  duplicate(): IRedisClient {
+  duplicate(): object {
     return this.#options.openBlocking()
   }
 

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { HandlerInterruptedError, queueFull } from '../errors.js'
+import { HandlerInterruptedError, queueFull, webhooksUnavailable } from '../errors.js'
 import { idempotencyTokenOf } from '../event-key.js'
 import { pageRange } from './dead-letter-page.js'
 import type { DeadLetter, DeadLetterListOptions, DeadLetterPage, DeadLetters } from './dead-letters.js'
@@ -49,6 +49,7 @@ export class MemoryEventQueue implements EventQueue {
     const token = idempotencyTokenOf(event)
     if (this.#jobs.has(token)) return Promise.resolve()
     const { maxEvents, retryAfterSeconds } = this.#options
+    if (this.#interrupted) return Promise.reject(webhooksUnavailable(undefined, retryAfterSeconds))
     if (this.#jobs.size >= maxEvents) return Promise.reject(queueFull(this.#jobs.size, retryAfterSeconds))
     const job: Job = { token, event, addedMs: performance.now(), attemptsMade: 0 }
     this.#jobs.set(token, job)
