@@ -80,6 +80,15 @@ export interface TryAgainError extends FastifyError {
   readonly headers: { readonly 'retry-after': string }
 }
 
+/** Whether the sender is told to try again: 503 with Retry-After. */
+export function isTryAgain(error: unknown): error is TryAgainError {
+  return (
+    error instanceof Error &&
+    'code' in error &&
+    ['STAY_WEBHOOK_BUSY', 'STAY_WEBHOOK_UNAVAILABLE', 'STAY_WEBHOOK_QUEUE_FULL'].includes(String(error.code))
+  )
+}
+
 const BusyError: FastifyErrorConstructor<{ code: string }, []> = createError<string, []>(
   'STAY_WEBHOOK_BUSY',
   'The same event is being accepted by somebody else right now. Send it again in a moment.',

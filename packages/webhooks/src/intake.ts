@@ -21,22 +21,22 @@ export interface IntakeOptions {
   readonly logger: { debug(details: object, message: string): void }
 }
 
-/** So many events of this process need not be accepted a second time by their worker. */
-const recentlyAccepted = 1000
+/** Of so many events that this process took in it knows that it accepts them itself. */
+const ownEvents = 1000
 
 /**
  * Takes events in: claim, enqueue, accept.
  *
  * ```
  *   claim ──► enqueue ──► accept ──► 202
- *     │          │           └ fails: 202 as well, the worker accepts it
+ *     │          │           └ Redis is away: 202 as well, it is accepted when Redis is back
  *     │          └ fails: 503; the claim is given back where the event is certainly not in the queue
  *     └ duplicate: 200 · another content: 422 · somebody else is at it, or Redis is away: 503
  * ```
  */
 export class Intake {
   readonly #options: IntakeOptions
-  readonly #accepted = new LRUCache<string, true>({ max: recentlyAccepted })
+  readonly #own = new LRUCache<string, 'queued' | 'handled'>({ max: ownEvents })
 
   constructor(options: IntakeOptions) {
     this.#options = options
@@ -71,7 +71,9 @@ export class Intake {
    * could: its sender tries again, when the queue may have forgotten the event.
    */
   async settle(event: QueuedEvent): Promise<void> {
-    if (!this.#accepted.delete(idempotencyTokenOf(event))) await this.#accept(event)
+    const name = idempotencyTokenOf(event)
+    if (this.#own.has(name)) this.#own.set(name, 'handled')
+    else await this.#accept(event)
   }
 
   async #claim(event: QueuedEvent, token: string): Promise<Claim> {
@@ -86,9 +88,14 @@ export class Intake {
 
   async #enqueue(event: QueuedEvent, token: string): Promise<void> {
     const { queue, receipts, logger } = this.#options
+    const name = idempotencyTokenOf(event)
+    this.#own.set(name, 'queued')
     try {
       await queue.add(event)
     } catch (error) {
+      // The answer was lost, and a worker of this process was faster than the deadline.
+      if (this.#own.get(name) === 'handled') return
+      this.#own.delete(name)
       const mayBeThere = isRedisUnavailable(error) && error.outcome === 'unknown'
       if (!mayBeThere) {
         receipts.release(event, token).catch((failure: unknown) => {
@@ -103,7 +110,6 @@ export class Intake {
     const { receipts, logger } = this.#options
     try {
       await receipts.accept(event, event.fingerprint)
-      this.#accepted.set(idempotencyTokenOf(event), true)
     } catch (error) {
       logger.debug({ err: error }, 'webhooks: an event is in the queue and not marked as accepted')
     }

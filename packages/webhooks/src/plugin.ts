@@ -13,6 +13,7 @@ import type { EventQueue, OnFailure } from './queue/event-queue.js'
 import { MemoryEventQueue } from './queue/memory-event-queue.js'
 import { receiveRoute } from './receive-route.js'
 import { MemoryReceiptStore } from './receipts/memory-receipt-store.js'
+import type { ReceiptStore } from './receipts/receipt-store.js'
 import { RedisReceiptStore } from './receipts/redis-receipt-store.js'
 import type { Webhooks } from './webhooks.js'
 
@@ -24,6 +25,8 @@ declare module 'fastify' {
 
 /** A connection that is being made is waited for so long, so that the first webhooks find it. */
 const bootWaitMs = 500
+/** What is to be written to the receipts is given so long at the end. */
+const lastReceiptsMs = 500
 
 function register(app: FastifyInstance, given: WebhooksOptions): void {
   const options = checkOptions(given)
@@ -35,6 +38,7 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   const counters = newCounters()
   let redis: WebhookRedis | undefined
   let queue: EventQueue | undefined
+  let receipts: ReceiptStore | undefined
   let intake: Intake | undefined
 
   const runner = new EventRunner({
@@ -100,11 +104,12 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
     redis = findRedis(app, options.redis, options.share)
     const link = redis?.queue.link
     queue = openQueue(app, redis, options, runner.failed)
+    receipts =
+      redis === undefined
+        ? new MemoryReceiptStore({ ...options, maxReceipts: options.maxReceiptsInMemory })
+        : new RedisReceiptStore({ ...options, link: redis.receipts })
     intake = new Intake({
-      receipts:
-        redis === undefined
-          ? new MemoryReceiptStore({ ...options, maxReceipts: options.maxReceiptsInMemory })
-          : new RedisReceiptStore({ ...options, link: redis.receipts }),
+      receipts,
       queue,
       canEnqueue: () => link === undefined || link.status === 'up',
       nowMs,
@@ -116,8 +121,8 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
         },
       },
     })
-    if (redis?.queue.owned === true) {
-      await bootWait(redis.queue.link, bootWaitMs, ({ status }) => status !== 'connecting')
+    for (const link of redis === undefined ? [] : [redis.queue.link, redis.receipts]) {
+      await bootWait(link, bootWaitMs, ({ status }) => status !== 'connecting')
     }
     tellStart(app.log, 'webhooks', redis?.queue)
     if (options.processing) queue.process(runner.run)
@@ -126,6 +131,7 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   // Before anything is closed that handlers may need: their database, and Redis itself.
   app.addHook('preClose', async () => {
     const unfinished = (await queue?.close(options.closeSeconds * 1000)) ?? 0
+    await receipts?.close(lastReceiptsMs)
     if (unfinished === 0) return
     if (redis === undefined)
       app.log.error(`webhooks: ${unfinished} accepted events are lost with this process.`)

@@ -1,5 +1,6 @@
-import type { FastifyInstance } from 'fastify'
-import { EventUnreadableError, ProviderUnknownError, SignatureError } from './errors.js'
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { STATUS_CODES } from 'node:http'
+import { EventUnreadableError, isTryAgain, ProviderUnknownError, SignatureError } from './errors.js'
 import type { Intake } from './intake.js'
 import type { CheckedOptions } from './options.js'
 import type { WebhookCounters } from './counters.js'
@@ -10,6 +11,21 @@ export interface ReceiveRouteParts {
   readonly intake: () => Intake
   readonly nowMs: () => number
   readonly counters: WebhookCounters
+}
+
+/**
+ * A sender that is told to try again is no failure of the app: in an outage of Redis each webhook would
+ * else be an error in the log, with its stack.
+ */
+function quietly(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  if (!isTryAgain(error)) throw error
+  request.log.debug({ err: error }, 'webhooks: a webhook was put off')
+  const { statusCode, code, message } = error
+  const status = statusCode ?? 503
+  void reply
+    .code(status)
+    .headers(error.headers)
+    .send({ statusCode: status, code, error: STATUS_CODES[status], message })
 }
 
 /**
@@ -26,6 +42,7 @@ export function receiveRoute(scope: FastifyInstance, parts: ReceiveRouteParts): 
     path,
     {
       bodyLimit,
+      errorHandler: quietly,
       // Before the body is read: nobody reads 5 MB for a sender whom it does not know.
       onRequest: ({ params }, _reply, done) => {
         done(Object.hasOwn(providers, params.provider) ? undefined : new ProviderUnknownError())

@@ -283,7 +283,7 @@ t.test('a webhook whose body comes while the app closes is not accepted and lost
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
   const { method, url: path, headers, payload } = signedEvent()
   const body = Buffer.from(payload)
-  const request = httpRequest(new URL(path, url), { method, headers })
+  const request = httpRequest(new URL(path, url), { method, headers: { ...headers, connection: 'close' } })
   const answered = new Promise<number | undefined>((resolve, reject) => {
     request.on('response', (response) => {
       response.resume()

@@ -51,4 +51,8 @@ export class MemoryReceiptStore implements ReceiptStore {
     if (this.#receipts.get(name)?.token === token) this.#receipts.delete(name)
     return Promise.resolve()
   }
+
+  close(): Promise<void> {
+    return Promise.resolve()
+  }
 }

@@ -30,10 +30,12 @@ export interface ReceiptStore {
    * @param token - Of this attempt alone: only it can release what it claimed.
    */
   claim(key: EventKey, fingerprint: string, token: string): Promise<Claim>
-  /** The event is in the queue, or was handled. */
+  /** The event is in the queue, or was handled. Done later where the store is away. */
   accept(key: EventKey, fingerprint: string): Promise<void>
   /** The event is certainly not in the queue: the next attempt need not wait for the lease to end. */
   release(key: EventKey, token: string): Promise<void>
+  /** Gives what is to be done later so much time. */
+  close(withinMs: number): Promise<void>
 }
 
 /** How long receipts are kept. */
