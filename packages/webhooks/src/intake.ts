@@ -36,6 +36,9 @@ const ownEvents = 1000
  */
 export class Intake {
   readonly #options: IntakeOptions
+  /** Tells the attempts of this process from those of all others. */
+  readonly #process = randomBytes(12).toString('base64url')
+  #attempts = 0
   readonly #own = new LRUCache<string, 'queued' | 'handled'>({ max: ownEvents })
 
   constructor(options: IntakeOptions) {
@@ -46,7 +49,8 @@ export class Intake {
   async take(provider: string, verified: VerifiedEvent): Promise<'accepted' | 'duplicate'> {
     const { counters } = this.#options
     const event: QueuedEvent = { provider, ...verified, receivedAtMs: this.#options.nowMs() }
-    const token = randomBytes(12).toString('base64url')
+    this.#attempts += 1
+    const token = `${this.#process}.${this.#attempts}`
     const claim = await this.#claim(event, token)
     switch (claim.kind) {
       case 'duplicate':
