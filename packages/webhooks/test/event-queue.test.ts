@@ -1,0 +1,114 @@
+import { adoptClient, type RedisLink } from '@stayfast/redis-kit'
+import { startCluster, startRedisServer } from '@stayfast/test-kit'
+import { Cluster, Redis } from 'ioredis'
+import t, { type Test } from 'tap'
+import { MemoryEventQueue } from '../dist/queue/memory-event-queue.js'
+import { backoffMs } from '../dist/queue/retry-rules.js'
+import { eventOf, eventQueueContract, usual } from './event-queue-contract.js'
+import { openLink, reaches } from './open-link.js'
+import { openQueue } from './open-queue.js'
+
+const memoryOptions = { ...usual, maxEvents: 1000, retryAfterSeconds: 5 }
+
+t.test('in memory', async (t) => {
+  eventQueueContract(t, {
+    outlivesItsWorker: false,
+    create: async (t, settings) => {
+      const queue = new MemoryEventQueue({ ...memoryOptions, ...settings })
+      t.teardown(() => queue.close(0))
+      return queue
+    },
+  })
+
+  t.test('at its limit the memory refuses new events and keeps those it has', async (t) => {
+    const queue = new MemoryEventQueue({ ...memoryOptions, maxEvents: 2 })
+    await queue.add(eventOf('1'))
+    await queue.add(eventOf('2'))
+    await t.rejects(queue.add(eventOf('3')), {
+      code: 'STAY_WEBHOOK_QUEUE_FULL',
+      statusCode: 503,
+      headers: { 'retry-after': '5' },
+    })
+    await queue.add(eventOf('2'))
+    t.match(await queue.numbers(), { waiting: 2 })
+  })
+
+  t.test('the close handles what waits as well, without pauses, and tells what is lost', async (t) => {
+    const queue = new MemoryEventQueue({ ...memoryOptions, concurrency: 1, backoffDelayMs: 60_000 })
+    const handled: string[] = []
+    queue.process(async ({ id }, { number }) => {
+      handled.push(`${id} ${number}`)
+      if (id === 'retry' && number === 1) throw new Error('once')
+    })
+    for (const id of ['retry', '1', '2']) await queue.add(eventOf(id))
+    t.equal(await queue.close(10_000), 0)
+    t.strictSame(handled.sort(), ['1 1', '2 1', 'retry 1', 'retry 2'])
+
+    const stuck = new MemoryEventQueue({ ...memoryOptions, concurrency: 1 })
+    stuck.process(() => new Promise(() => undefined))
+    for (const id of ['stuck', 'lost']) await stuck.add(eventOf(id))
+    t.equal(await stuck.close(50), 2)
+    const unhandled = new MemoryEventQueue(memoryOptions)
+    await unhandled.add(eventOf('1'))
+    t.equal(await unhandled.close(10_000), 1, 'without a worker there is nothing to wait for')
+  })
+})
+
+function onServer(t: Test, link: () => RedisLink, client: object): void {
+  let queueName = ''
+  eventQueueContract(t, {
+    outlivesItsWorker: true,
+    create: async (t, settings) => {
+      const opened = openQueue(t, link(), client, settings)
+      ;({ queueName } = opened)
+      return opened.queue
+    },
+    another: async (t, settings) => openQueue(t, link(), client, { ...settings, queueName }).queue,
+  })
+}
+
+for (const upstashLike of [false, true]) {
+  t.test(upstashLike ? 'on a server with one database' : 'on one server', async (t) => {
+    const server = await startRedisServer({ upstashLike }, t)
+    const client = new Redis(server.url)
+    t.teardown(() => {
+      client.disconnect()
+    })
+    const link = await openLink(t, server.url, {
+      ...(upstashLike ? { keyPrefix: () => 'queue:' } : {}),
+    })
+    onServer(t, () => link, client)
+
+    t.test('its keys begin with the prefix of the link', async (t) => {
+      const { queue, queueName } = openQueue(t, link, client, { keyPrefix: 'app:' })
+      await queue.add(eventOf('1'))
+      const keys = await client.keys(`*${queueName}*`)
+      const prefix = `${upstashLike ? 'queue:' : ''}app:bull:${queueName}:`
+      t.ok(keys.length > 2 && keys.every((key) => key.startsWith(prefix)), prefix)
+    })
+  })
+}
+
+t.test('on a Cluster', async (t) => {
+  const rig = await startCluster({}, t)
+  const cluster = new Cluster(rig.nodes.map(({ host, port }) => ({ host, port })))
+  t.teardown(() => {
+    cluster.disconnect()
+  })
+  const link = adoptClient(cluster, { name: 'queue' })
+  t.teardown(() => link.close())
+  await reaches(link, 'up')
+  onServer(t, () => link, cluster)
+})
+
+t.test('pauses between attempts double, and half of each is chance', async (t) => {
+  for (const [made, longest] of [
+    [1, 5000],
+    [2, 10_000],
+    [5, 80_000],
+  ] as const) {
+    const pauses = Array.from({ length: 500 }, () => backoffMs(made, 5000))
+    t.ok(Math.max(...pauses) <= longest && Math.min(...pauses) >= longest / 2)
+    t.ok(Math.max(...pauses) - Math.min(...pauses) > longest / 4)
+  }
+})
