@@ -3,6 +3,18 @@ import { type Database } from './catalogue/database.js'
 import { openCatalogue } from './catalogue/open-catalogue.js'
 import { type CatalogueSource, type StorefrontConfig } from './config.js'
 
+/** What machines ask all the time, and what a page needs to say that something is wrong. */
+const UNLIMITED = [
+  '/',
+  '/dashboard',
+  '/dashboard/*',
+  '/api/v1/health',
+  '/livez',
+  '/readyz',
+  '/metrics',
+  '/webhooks/*',
+]
+
 /**
  * The whole app, ready to listen. Close it with `app.close()`, which closes what it has opened.
  *
@@ -15,6 +27,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     { redisConnection },
     { tenantInstanceStore },
     { health },
+    { rateLimit },
     { taggedCache },
     { session },
     { setDemoUsers },
@@ -27,6 +40,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     import('@stayfast/redis-connection'),
     import('@stayfast/tenant-instance-store'),
     import('@stayfast/health'),
+    import('@stayfast/rate-limit'),
     import('@stayfast/tagged-cache'),
     import('@stayfast/session'),
     import('./accounts/demo-users.js'),
@@ -50,6 +64,13 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
       detailsFor: isAdmin,
       metricsRoute: '/metrics',
       metricsFor: (request) => isAdmin(request) || isThisMachine(request),
+    })
+    // Before the session: an address that asks too much costs no look at who it is.
+    await app.register(rateLimit, {
+      enabled: config.limit.max > 0,
+      max: Math.max(1, config.limit.max),
+      timeWindow: config.limit.windowSeconds * 1000,
+      exclude: UNLIMITED,
     })
     await app.register(taggedCache)
     await app.register(session, { secret: config.sessionSecrets })

@@ -17,6 +17,8 @@ export interface StorefrontConfig {
   sessionSecrets: readonly string[]
   /** Of the demo's users; none in production, where nobody can sign in as them. */
   demoPassword: { value: string; madeUp: boolean } | undefined
+  /** Requests that an address may send in a window of so many seconds; max 0 turns all limits off. */
+  limit: { max: number; windowSeconds: number }
   /** Where the Redis plugins look for their `REDIS_*` variables. */
   environment: NodeJS.ProcessEnv
   /** What the operator should know and need not act on at once; logged at the start. */
@@ -46,9 +48,19 @@ export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
     appSecret,
     sessionSecrets: readSessionSecrets(read('SESSION_SECRET'), production, warn),
     demoPassword: production ? undefined : readDemoPassword(read('DEMO_PASSWORD')),
+    limit: {
+      max: readCount('RATE_LIMIT_MAX', read('RATE_LIMIT_MAX') ?? '100', 0),
+      windowSeconds: readCount('RATE_LIMIT_WINDOW_SECONDS', read('RATE_LIMIT_WINDOW_SECONDS') ?? '900', 1),
+    },
     environment,
     warnings,
   }
+}
+
+function readCount(name: string, value: string, least: number): number {
+  const count = Number(value)
+  if (/^\d{1,9}$/.test(value) && count >= least) return count
+  throw new ConfigInvalidError(name, `is "${value}": set it to a whole number of at least ${least}`)
 }
 
 function readDemoPassword(value: string | undefined): StorefrontConfig['demoPassword'] {

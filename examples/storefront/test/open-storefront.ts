@@ -16,7 +16,10 @@ export async function openStorefront(
   environment: NodeJS.ProcessEnv = {},
   database?: Database,
 ): Promise<FastifyInstance> {
-  const app = await buildApp(readConfig({ LOG_LEVEL: 'silent', DEMO_PASSWORD, ...environment }), database)
+  const app = await buildApp(
+    readConfig({ LOG_LEVEL: 'silent', RATE_LIMIT_MAX: '0', DEMO_PASSWORD, ...environment }),
+    database,
+  )
   owner.teardown(() => app.close())
   await app.ready()
   return app

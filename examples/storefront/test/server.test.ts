@@ -34,7 +34,7 @@ async function start(
   const server = await startProcess(
     SERVER,
     {
-      env: { ...clean, PORT: '0', DEMO_PASSWORD: PASSWORD, ...env },
+      env: { ...clean, PORT: '0', DEMO_PASSWORD: PASSWORD, RATE_LIMIT_MAX: '0', ...env },
       readyWhen: READY,
       timeoutMs: PATIENCE_MS,
     },

@@ -92,6 +92,8 @@ export class RequestSessions {
    * and browsers then keep a cookie whose name begins with `__Host-` or `__Secure-`.
    */
   clearCookieIfGone(request: FastifyRequest, reply: FastifyReply): void {
+    // Turned away before anybody looked at the cookie, by a limiter for example.
+    if (!isParsed(request)) return
     const cookie = request.cookies[this.#rules.name]
     if (cookie === undefined) return
     if (isGone(request.session, cookie)) this.clearCookie(request, reply)

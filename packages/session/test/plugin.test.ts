@@ -2,9 +2,9 @@ import { startRedisServer } from '@stayfast/test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import { Redis } from 'ioredis'
 import t from 'tap'
-import type { SessionOptions } from '../dist/index.js'
+import session, { type SessionOptions } from '../dist/index.js'
 import { openLink } from './open-link.js'
-import { createShop } from './create-app.js'
+import { createShop, loggingApp, secret, shopRoutes } from './create-app.js'
 
 const server = await startRedisServer({}, t)
 const redis = new Redis(server.url)
@@ -186,6 +186,28 @@ t.test('a route that is the same for everybody asks nothing, and leaves the cook
   })
   t.strictSame(commands, {})
   t.strictSame([...ada.cookies], cookies)
+  t.equal((await ada.get('/me')).statusCode, 200)
+})
+
+t.test('a request that is turned away before its session is looked at keeps its answer', async (t) => {
+  const { app, browser } = loggingApp(t)
+  app.addHook('onRequest', async (request, reply) => {
+    if (request.headers['x-too-many'] !== undefined) return reply.code(429).send({ slow: 'down' })
+    return undefined
+  })
+  app.register(session, { secret, redis: false })
+  app.register(async (app) => {
+    shopRoutes(app)
+  })
+  await app.ready()
+  const ada = browser()
+  await ada.post('/login', { userId: 'ada' })
+  const cookies = [...ada.cookies]
+  const headers = { 'x-too-many': 'yes', cookie: cookies.map((pair) => pair.join('=')).join('; ') }
+  const refused = await app.inject({ url: '/me', headers })
+  t.equal(refused.statusCode, 429)
+  t.strictSame(refused.json(), { slow: 'down' })
+  t.notOk('set-cookie' in refused.headers)
   t.equal((await ada.get('/me')).statusCode, 200)
 })
 

@@ -7,6 +7,8 @@ import { SessionNotFoundError, SignInFailedError } from '../errors.js'
 import { principalOf } from './principal-of.js'
 import { type Users } from './users.js'
 
+/** Of an address: enough for who mistypes, too few for who guesses. */
+const signInLimit = { max: 20, timeWindow: '15 minutes' }
 const Text = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*$' })
 const Credentials = Type.Object({ email: Text, password: Text }, { additionalProperties: false })
 const SignedIn = Type.Object({
@@ -36,7 +38,7 @@ export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: 
     '/login',
     {
       // The Origin is checked instead: who signs in has no token yet, or one of an earlier session.
-      config: { csrf: false },
+      config: { csrf: false, rateLimit: signInLimit },
       schema: {
         ...about,
         summary: 'Sign in',
