@@ -116,6 +116,26 @@ t.test('with varyBy each of those it names has replies of its own', async (t) =>
   }
 })
 
+t.test("a key of the app's own stands in place of route, parameters, query and credentials", async (t) => {
+  const counter = await counted(t, { key: ({ headers }) => `reports:${String(headers['x-vendor'])}:monthly` })
+  const ask = async (url: string, vendor: string): Promise<unknown> =>
+    cached(await counter.app.inject({ url, headers: { 'x-vendor': vendor, cookie: 'id=1' } }))
+  t.equal(await ask('/things/1', 'a'), 'MISS')
+  t.equal(await ask('/things/2?page=2', 'a'), 'HIT')
+  t.equal(await ask('/things/1', 'b'), 'MISS')
+  t.type(
+    await counter.app.taggedCache.get('reports:a:monthly'),
+    'undefined',
+    'a reply is no value of the app',
+  )
+  await counter.app.taggedCache.delete('reports:a:monthly')
+  t.equal(await ask('/things/1', 'a'), 'MISS')
+  await t.rejects(counted(t, { key: () => 'k', query: ['page'] }), {
+    code: 'STAY_CACHE_OPTION_INVALID',
+    message: /put what query says into it/,
+  })
+})
+
 t.test('a route may vary by request headers, and one that does so unannounced is not stored', async (t) => {
   const answer: Handler = async ({ headers }, reply) => {
     reply.header('vary', 'Accept-Language, Origin')

@@ -122,7 +122,8 @@ export class RouteCache {
     next: Next,
   ): void {
     const { authorization, cookie } = request.headers
-    if (config.varyBy === undefined && (authorization !== undefined || cookie !== undefined)) {
+    const saysWhose = config.varyBy !== undefined || config.key !== undefined
+    if (!saysWhose && (authorization !== undefined || cookie !== undefined)) {
       this.#bypass(request, reply, 'credentials')
       next()
       return
@@ -154,7 +155,7 @@ export class RouteCache {
     varyBy: unknown,
     next: Next,
   ): void {
-    const key = routeKey(route, request, config, varyBy)
+    const key = config.key?.(request) ?? routeKey(route, request, config, varyBy)
     const scope = config.tenant === undefined ? rootScope : rootScope.tenant(config.tenant(request))
     const tags = typeof config.tags === 'function' ? config.tags(request) : (config.tags ?? [])
     const engine = this.#engine()

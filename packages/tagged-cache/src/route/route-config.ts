@@ -16,8 +16,13 @@ export interface RouteCacheConfig {
   /** What the reply depends on. */
   readonly tags?: RouteTags<[request: FastifyRequest]>
   /**
-   * What else the reply depends on, such as the signed-in user; goes into the key. Without it a request
-   * with Authorization or Cookie is not cached at all.
+   * The app's own key, in place of one made of the route, its parameters and its query: says all that the
+   * reply depends on, the user included where it does.
+   */
+  readonly key?: (request: FastifyRequest) => string
+  /**
+   * What else the reply depends on, such as the signed-in user; goes into the key. Without it (and
+   * without `key`) a request with Authorization or Cookie is not cached at all.
    */
   readonly varyBy?: (request: FastifyRequest) => unknown
   /** Request headers that the reply depends on, such as `accept-language`; go into the key. */
@@ -60,6 +65,7 @@ const cacheRules: OptionRules<RouteCacheConfig> = {
   staleWhileRevalidateSeconds: optionRule.number(0, longestSeconds),
   staleIfErrorSeconds: optionRule.number(0, longestSeconds),
   tags,
+  key: optionRule.callable,
   varyBy: optionRule.callable,
   varyHeaders: texts,
   query: texts,
@@ -85,7 +91,10 @@ function refuse(message: string): Error {
 
 /** @throws STAY_CACHE_OPTION_INVALID when the route is registered: misspelt config compiles. */
 export function checkRouteCache(config: RouteCacheConfig, route: string): RouteCacheConfig {
-  return checkOptions(`config.cache of ${route}`, config, cacheRules, refuse)
+  const checked = checkOptions(`config.cache of ${route}`, config, cacheRules, refuse)
+  const ignored = (['varyBy', 'varyHeaders', 'query'] as const).find((name) => name in checked)
+  if (checked.key === undefined || ignored === undefined) return checked
+  throw refuse(`config.cache of ${route} has a key of its own: put what ${ignored} says into it.`)
 }
 
 /** @throws STAY_CACHE_OPTION_INVALID */
