@@ -30,6 +30,8 @@ export class Attachment {
   baseline: FieldTexts
   /** The cookie has to be sent again, although nothing changed. */
   reissue = false
+  /** Values of fields that the session object has yet to be given. */
+  values: object | undefined
   #principal: Principal | null | undefined
 
   constructor(

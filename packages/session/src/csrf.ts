@@ -29,24 +29,21 @@ export function createCsrfGuard(
   if (!options.csrf) {
     return () => Promise.reject(new SessionOptionError('requireCsrf needs the option csrf: true.'))
   }
-  return function requireCsrf(request: FastifyRequest, reply: FastifyReply) {
-    return new Promise((resolve) => {
-      const { state } = attachmentOf(request.session) ?? {}
-      // Where no cookie speaks for anybody there is nothing to forge.
-      if (safeMethods.has(request.method) || state === undefined || state.kind === 'ended') {
-        resolve(undefined)
-        return
-      }
-      sayWhenToRetry(reply, options.retryAfterSeconds, () => {
-        if (state.kind === 'away') throw state.cause
-      })
-      checkOrigin(request, options.trustedOrigins)
-      const token = { passed: false }
-      app.csrfProtection(request, reply, () => {
-        token.passed = true
-      })
-      // It has answered 403 by itself where it did not pass.
-      resolve(token.passed ? undefined : reply)
+  // Async, so that what is thrown inside rejects.
+  return async function requireCsrf(request: FastifyRequest, reply: FastifyReply) {
+    const { state } = attachmentOf(request.session) ?? {}
+    // Where no cookie speaks for anybody there is nothing to forge.
+    if (safeMethods.has(request.method) || state === undefined || state.kind === 'ended') return undefined
+    if (state.kind === 'away') {
+      sayWhenToRetry(reply, state.cause, options.retryAfterSeconds)
+      throw state.cause
+    }
+    checkOrigin(request, options.trustedOrigins)
+    const token = { passed: false }
+    app.csrfProtection(request, reply, () => {
+      token.passed = true
     })
+    // It has answered 403 by itself where it did not pass.
+    return token.passed ? undefined : reply
   }
 }

@@ -59,6 +59,11 @@ export class FastifySessionStore implements CallbackStore {
    * and not as an error, which would fail open routes as well.
    */
   answerAway = false
+  /**
+   * Set by the plugin before a request's session is loaded: the fields come with the attachment, to be put
+   * into the session object by the plugin, so that @fastify/session has nothing to copy and to hash.
+   */
+  handOver = false
 
   constructor(options: FastifySessionStoreOptions) {
     this.#options = options
@@ -101,7 +106,9 @@ export class FastifySessionStore implements CallbackStore {
       callback(null, null)
       return
     }
-    this.#open(addressOf(id)).then(
+    const handOver = this.handOver
+    this.handOver = false
+    this.#open(addressOf(id), handOver).then(
       (session) => {
         callback(null, session)
       },
@@ -199,7 +206,7 @@ export class FastifySessionStore implements CallbackStore {
     return this.sessions.destroy(address)
   }
 
-  async #open(address: SessionAddress): Promise<Session | null> {
+  async #open(address: SessionAddress, handOver: boolean): Promise<Session | null> {
     let loaded: LoadedSession | undefined
     try {
       loaded = await this.sessions.load(address)
@@ -216,7 +223,7 @@ export class FastifySessionStore implements CallbackStore {
         }),
       )
     }
-    return loaded === undefined ? null : this.#restore(address, loaded)
+    return loaded === undefined ? null : this.#restore(address, loaded, handOver)
   }
 
   #encryptAbout(digest: string, about: SessionAbout): string {
@@ -234,22 +241,22 @@ export class FastifySessionStore implements CallbackStore {
   }
 
   /** A session that cannot be read is none: nobody is let in by it. */
-  #restore(address: SessionAddress, { session, verified }: LoadedSession): Session | null {
+  #restore(address: SessionAddress, { session, verified }: LoadedSession, handOver: boolean): Session | null {
     try {
       const about = decodeAbout(this.#decryptAbout(address.digest, session.about))
       if (about === undefined) throw new SyntaxError('whose it is cannot be read')
       const fields = this.#decryptAll(address.digest, session.fields)
       const values = fieldValues(fields)
-      return withAttachment(
-        values,
-        new Attachment(address, {
-          about,
-          createdMs: session.createdMs,
-          nowMs: session.nowMs,
-          baseline: readableFields(fields, values),
-          state: { kind: 'stored', verified },
-        }),
-      )
+      const attachment = new Attachment(address, {
+        about,
+        createdMs: session.createdMs,
+        nowMs: session.nowMs,
+        baseline: readableFields(fields, values),
+        state: { kind: 'stored', verified },
+      })
+      if (!handOver) return withAttachment(values, attachment)
+      attachment.values = values
+      return withAttachment({}, attachment)
     } catch (error) {
       this.#options
         .logger?.()
@@ -261,6 +268,7 @@ export class FastifySessionStore implements CallbackStore {
 
 /** The texts as JSON.stringify makes them of the values, so that what nobody touched is no change. */
 function readableFields(fields: FieldTexts, values: Readonly<Record<string, unknown>>): FieldTexts {
+  if (Object.keys(values).length === fields.size) return fields
   const readable = new Map<string, string>()
   for (const [name, text] of fields) if (Object.hasOwn(values, name)) readable.set(name, text)
   return readable

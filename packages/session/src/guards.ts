@@ -21,13 +21,15 @@ export function createGuards({
 }): Omit<Guards, 'requireCsrf'> {
   const guard =
     (check: (request: FastifyRequest) => void): SessionGuard =>
-    (request, reply) =>
-      new Promise((resolve) => {
-        sayWhenToRetry(reply, retryAfterSeconds, () => {
-          check(request)
-        })
-        resolve(undefined)
-      })
+    // Async, so that what is thrown inside rejects.
+    async (request, reply) => {
+      try {
+        check(request)
+      } catch (error) {
+        sayWhenToRetry(reply, error, retryAfterSeconds)
+        throw error
+      }
+    }
 
   return {
     requireAuth: guard((request) => {
@@ -80,13 +82,8 @@ function verified(request: FastifyRequest, retryAfterSeconds: number): Principal
 }
 
 /** The error carries the header too, but an error handler of the app's own may not look there. */
-export function sayWhenToRetry(reply: FastifyReply, retryAfterSeconds: number, work: () => void): void {
-  try {
-    work()
-  } catch (error) {
-    if (error instanceof Error && 'statusCode' in error && error.statusCode === 503) {
-      reply.header('retry-after', String(retryAfterSeconds))
-    }
-    throw error
+export function sayWhenToRetry(reply: FastifyReply, error: unknown, retryAfterSeconds: number): void {
+  if (error instanceof Error && 'statusCode' in error && error.statusCode === 503) {
+    reply.header('retry-after', String(retryAfterSeconds))
   }
 }

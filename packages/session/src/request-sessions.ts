@@ -30,7 +30,14 @@ export class RequestSessions {
    */
   findCookie(request: FastifyRequest, isGenuine: (cookie: string) => boolean): void {
     const { name, acceptNames } = this.#rules
+<<<<<<< HEAD
     this.#parseCookies(request)
+=======
+    // Until the session is asked for, which is in this turn, or not at all.
+    this.#store.handOver = true
+    // Where the app lets @fastify/cookie parse later, or not at all.
+    if (!isParsed(request)) request.cookies = this.#app.parseCookie(request.headers.cookie ?? '')
+>>>>>>> session
     const names = isLocalDevelopment(this.#rules, request)
       ? [this.#rules.plainName, ...acceptNames]
       : acceptNames
@@ -55,10 +62,13 @@ export class RequestSessions {
 
   /** After \@fastify/session has made the session object. */
   adopt(request: FastifyRequest): void {
+    this.#store.handOver = false
     const session = request.session
     const attachment = attachmentOf(session)
     if (attachment !== undefined) {
       attach(session, attachment)
+      if (attachment.values !== undefined) Object.assign(session, attachment.values)
+      attachment.values = undefined
       const cookie = request.cookies[this.#rules.name]
       // A secret was rotated, or the cookie has another name now.
       attachment.reissue = session.encryptedSessionId !== cookie || this.#renamed.has(request)

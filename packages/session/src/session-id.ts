@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { createHash, createHmac, randomBytes } from 'node:crypto'
 
 /**
@@ -54,8 +55,22 @@ function nextRandom(): string {
   return pool.toString('base64url', used - randomByteCount, used)
 }
 
+/** Addresses that are remembered: hashing an id with each request of its session is work that can be spared. */
+const addresses = new LRUCache<string, SessionAddress>({ max: 10_000 })
+
 /** Where the session with that id lies, whoever made the id. */
 export function addressOf(id: string): SessionAddress {
+  const known = addresses.get(id)
+  if (known !== undefined) return known
+  const address = makeAddress(id)
+  if (id.length <= longestRemembered) addresses.set(id, address)
+  return address
+}
+
+/** Ids of ours are shorter; memory is not for who sends long ones. */
+const longestRemembered = 128
+
+function makeAddress(id: string): SessionAddress {
   const digest = createHash('sha256').update(id).digest('base64url')
   const tag = ownId.exec(id)?.[1]
   return tag === undefined

@@ -60,7 +60,7 @@ t.test(
       t.ok([200, 400, 500].includes(response.statusCode), name)
     }
     t.equal(Reflect.get({}, 'polluted'), undefined)
-    t.strictSame(await redis.keys('*'), [])
+    t.strictSame(await redis.keys('sess:{*'), [])
   },
 )
 
@@ -68,7 +68,7 @@ t.test('such a field in Redis does not reach the session', async (t) => {
   const { browser } = await carelessApp(t)
   const visitor = browser()
   await visitor.post('/set', { name: 'kept', value: 1 })
-  const [key = ''] = await redis.keys('sess:*')
+  const [key = ''] = await redis.keys('sess:{*')
   const stamp = '1700000000000000'
   for (const name of ['__proto__', 'save', 'isModified', 'sessionId', 'cookie', 'constructor']) {
     await redis.hset(key, `f:"${name}"`, `${stamp} {"polluted":true}`)
@@ -91,7 +91,7 @@ t.test('a value that no longer parses ends the session, and is told without its 
     const { browser, log, lines } = await carelessApp(t)
     const visitor = browser()
     await visitor.post('/set', { name: 'kept', value: 'private' })
-    const [key = ''] = await redis.keys('sess:*')
+    const [key = ''] = await redis.keys('sess:{*')
     await redis.hset(key, field, value)
     const response = await visitor.get('/all')
     t.equal(response.statusCode, 200, `${field} ${value}`)

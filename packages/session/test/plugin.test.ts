@@ -253,7 +253,7 @@ t.test('of one field, what nobody touched is not written', async (t) => {
   const ada = browser()
   await ada.post('/login', { userId: 'ada' })
   await ada.post('/cart', { item: 'a' })
-  const [key = ''] = (await redis.keys('sess:*')).filter((each) => !each.endsWith(':i'))
+  const [key = ''] = (await redis.keys('sess:{*')).filter((each) => !each.endsWith(':i'))
   const before = await redis.hgetall(key)
   await ada.post('/note', { note: 'x' })
   const after = await redis.hgetall(key)

@@ -4,9 +4,15 @@ import { loadScript } from './session-scripts.js'
 /** A reply of at most a few 100 KB, which does not keep the server from others for long. */
 const sessionsPerCommand = 50
 
+/** Who waits for one session of a batch. */
+interface Waiter {
+  resolve(reply: string): void
+  reject(error: unknown): void
+}
+
 interface Batch {
   readonly keys: string[]
-  readonly replies: Promise<readonly string[]>
+  readonly waiters: Waiter[]
 }
 
 /**
@@ -27,27 +33,35 @@ export class BatchedLoads {
   }
 
   /** The reply of {@link loadScript} for one session. */
-  async load(key: string, watermarkKey: string): Promise<string> {
-    if (this.#link.traits.cluster) return (await this.#run([key, watermarkKey]))[0] ?? ''
-    this.#open ??= this.#begin()
-    const { keys, replies } = this.#open
-    const index = keys.push(key, watermarkKey) / 2 - 1
-    if (keys.length >= 2 * sessionsPerCommand) this.#open = undefined
-    return (await replies)[index] ?? ''
+  load(key: string, watermarkKey: string): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const batch = this.#link.traits.cluster ? this.#begin() : (this.#open ??= this.#begin())
+      batch.keys.push(key, watermarkKey)
+      batch.waiters.push({ resolve, reject })
+      if (batch.waiters.length >= sessionsPerCommand) this.#open = undefined
+    })
   }
 
   #begin(): Batch {
-    const keys: string[] = []
-    const replies = new Promise<readonly string[]>((resolve) => {
-      process.nextTick(() => {
-        if (this.#open?.keys === keys) this.#open = undefined
-        resolve(this.#run(keys))
-      })
+    const batch: Batch = { keys: [], waiters: [] }
+    // Behind all sockets that are read in this turn: each of their requests may ask for a session.
+    setImmediate(() => {
+      if (this.#open === batch) this.#open = undefined
+      this.#run(batch)
     })
-    return { keys, replies }
+    return batch
   }
 
-  #run(keys: readonly string[]): Promise<readonly string[]> {
-    return this.#link.run((client) => loadScript.run(client, keys, this.#args))
+  #run({ keys, waiters }: Batch): void {
+    this.#link
+      .run((client) => loadScript.run(client, keys, this.#args))
+      .then(
+        (replies) => {
+          for (const [index, waiter] of waiters.entries()) waiter.resolve(replies[index] ?? '')
+        },
+        (error: unknown) => {
+          for (const waiter of waiters) waiter.reject(error)
+        },
+      )
   }
 }

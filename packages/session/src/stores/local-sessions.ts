@@ -19,13 +19,6 @@ export interface LocalSessionsOptions {
   readonly absoluteMs: number
 }
 
-/** A load that is under way; see {@link LocalSessions.begin}. */
-export interface PendingLoad {
-  readonly address: SessionAddress
-  /** The session ended while Redis was asked for it. */
-  ended: boolean
-}
-
 interface Copy {
   readonly tag: string
   readonly session: StoredSession
@@ -57,7 +50,6 @@ export class LocalSessions {
   readonly #options: LocalSessionsOptions
   readonly #copies: LRUCache<string, Copy>
   readonly #ended: LRUCache<string, true>
-  readonly #pending = new Map<string, Set<PendingLoad>>()
   readonly #subscription: Subscription | undefined
   #period = 0
 
@@ -91,38 +83,14 @@ export class LocalSessions {
     return this.#copies.has(digest)
   }
 
-  /** Call before Redis is asked; then {@link LocalSessions.keep} or {@link LocalSessions.fail}. */
-  begin(address: SessionAddress): PendingLoad {
-    const load: PendingLoad = { address, ended: false }
-    const loads = this.#pending.get(address.digest) ?? new Set()
-    this.#pending.set(address.digest, loads)
-    loads.add(load)
-    return load
-  }
-
   /**
-   * Ends a load with what Redis said.
+   * Redis has just said that the session is so.
    *
-   * @returns False when the session has ended meanwhile: what Redis said is outdated.
+   * @returns False when it has ended since Redis was asked: what it said is outdated.
    */
-  keep(load: PendingLoad, session: StoredSession | undefined): boolean {
-    this.#forget(load)
-    if (load.ended) return false
-    if (session === undefined) this.#copies.delete(load.address.digest)
-    else this.confirmed(load.address, session)
-    return true
-  }
-
-  /** Ends a load that Redis did not answer. */
-  fail(load: PendingLoad): void {
-    this.#forget(load)
-    const copy = this.#copies.get(load.address.digest)
-    if (copy !== undefined) copy.failingSinceMs ??= performance.now()
-  }
-
-  /** Redis has just said that the session is so. */
-  confirmed({ tag, digest }: SessionAddress, session: StoredSession): void {
-    if (this.#options.bus === undefined || this.#ended.has(digest)) return
+  confirm({ tag, digest }: SessionAddress, session: StoredSession): boolean {
+    if (this.#ended.has(digest)) return false
+    if (this.#options.bus === undefined) return true
     this.#copies.set(digest, {
       tag,
       session,
@@ -130,6 +98,18 @@ export class LocalSessions {
       period: this.#period,
       failingSinceMs: undefined,
     })
+    return true
+  }
+
+  /** Redis has just said that there is none. */
+  deny({ digest }: SessionAddress): void {
+    this.#copies.delete(digest)
+  }
+
+  /** Redis was asked for it, and did not answer. */
+  unanswered({ digest }: SessionAddress): void {
+    const copy = this.#copies.get(digest)
+    if (copy !== undefined) copy.failingSinceMs ??= performance.now()
   }
 
   /** This process has changed it. */
@@ -162,7 +142,6 @@ export class LocalSessions {
   end(digest: string): void {
     this.#ended.set(digest, true)
     this.#copies.delete(digest)
-    for (const load of this.#pending.get(digest) ?? []) load.ended = true
   }
 
   /** All of a user that are remembered have ended, but one. */
@@ -193,13 +172,6 @@ export class LocalSessions {
       const digest = handle.split('.')[1]
       if (digest !== undefined) this.end(digest)
     }
-  }
-
-  #forget(load: PendingLoad): void {
-    const { digest } = load.address
-    const loads = this.#pending.get(digest)
-    loads?.delete(load)
-    if (loads?.size === 0) this.#pending.delete(digest)
   }
 }
 

@@ -14,7 +14,7 @@ import type { SessionAddress } from '../session-id.js'
 import { Generation } from './generation.js'
 import { LocalSessions } from './local-sessions.js'
 import { RedisSessionStore, type RedisSessionStoreOptions } from './redis-session-store.js'
-import { endsIt, withWaiting, type SessionOperation } from './session-operation.js'
+import { endsIt, withWaiting, type SessionOperation, type Waiting } from './session-operation.js'
 import type {
   ChangeTexts,
   Creation,
@@ -39,6 +39,8 @@ export interface OutageSessionStoreOptions extends Omit<RedisSessionStoreOptions
   readonly maxBufferedWrites: number
   readonly logger: OutboxLogger
 }
+
+const nothing: Waiting = Object.freeze([])
 
 /** Of the room for what waits, this part is left to ends and revocations. */
 const shareForWrites = 0.8
@@ -157,24 +159,28 @@ export class OutageSessionStore implements SessionStore {
   async load(address: SessionAddress): Promise<LoadedSession | undefined> {
     if (this.#locals.hasEnded(address)) return undefined
     // What waits now may be done when Redis answers, or not: doing it to the answer is right either way.
-    const waiting = [...this.#outbox.pending(address.tag)]
-    const load = this.#locals.begin(address)
+    const waiting = this.#outbox.size === 0 ? nothing : [...this.#outbox.pending(address.tag)]
+    let loaded: LoadedSession | undefined
     try {
-      const loaded = await this.#redis.load(address)
-      this.#listen()
-      if (loaded === undefined && this.#locals.remembers(address)) this.#generation?.check()
-      if (!this.#locals.keep(load, loaded?.session)) return undefined
-      if (loaded === undefined) return this.#waitingCreation(address)
-      const { session } = loaded
-      if (endsIt(waiting, address.digest, session.createdMs)) return undefined
-      return { session: withWaiting(waiting, address.digest, session), verified: true }
+      loaded = await this.#redis.load(address)
     } catch (error) {
-      this.#locals.fail(load)
-      if (load.ended) return undefined
+      if (this.#locals.hasEnded(address)) return undefined
+      this.#locals.unanswered(address)
       const session = isAwayError(error) ? this.#trusted(address) : undefined
       if (session === undefined) throw error
       return { session, verified: false }
     }
+    this.#listen()
+    if (loaded === undefined) {
+      if (this.#locals.remembers(address)) this.#generation?.check()
+      this.#locals.deny(address)
+      return this.#waitingCreation(address)
+    }
+    const { session } = loaded
+    if (!this.#locals.confirm(address, session)) return undefined
+    if (waiting.length === 0) return loaded
+    if (endsIt(waiting, address.digest, session.createdMs)) return undefined
+    return { session: withWaiting(waiting, address.digest, session), verified: true }
   }
 
   async create(address: SessionAddress, session: NewSession): Promise<Creation> {
@@ -303,7 +309,7 @@ export class OutageSessionStore implements SessionStore {
   }
 
   #remember(address: SessionAddress, { about, fields }: NewSession, nowMs: number): void {
-    this.#locals.confirmed(address, { createdMs: nowMs, seenMs: nowMs, about, fields, nowMs })
+    this.#locals.confirm(address, { createdMs: nowMs, seenMs: nowMs, about, fields, nowMs })
   }
 
   #waitingCreation(address: SessionAddress): LoadedSession | undefined {

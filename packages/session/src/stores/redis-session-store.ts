@@ -103,7 +103,9 @@ export class RedisSessionStore implements SessionStore {
   async load(address: SessionAddress): Promise<LoadedSession | undefined> {
     const { tag, digest, id } = address
     const key = this.#key(tag, digest)
-    const reply = await this.#ask(() => this.#loads.load(key, this.#key(tag, 'w')))
+    const reply = await this.#loads.load(key, this.#key(tag, 'w')).catch((error: unknown) => {
+      throw this.#explain(error)
+    })
     if (reply === '') {
       const plain = this.#plain
       return plain === undefined || id === undefined
@@ -349,7 +351,8 @@ export class RedisSessionStore implements SessionStore {
   }
 
   #key(tag: string, part: string): string {
-    return this.#keyspace.inSlot(kind, tag, part)
+    // Digests, like tags, are made of letters, digits, - and _ alone, and need no escaping.
+    return this.#keyspace.inSlot(kind, tag, '') + part
   }
 
   #late(): Error {
@@ -364,11 +367,15 @@ export class RedisSessionStore implements SessionStore {
     try {
       return await work()
     } catch (error) {
-      const { retryAfterSeconds } = this.#options
-      if (isRedisUnavailable(error)) throw sessionUnavailable(error, error.outcome, retryAfterSeconds)
-      if (isRedisRefused(error)) throw sessionUnavailable(error, 'not-sent', retryAfterSeconds)
-      throw error
+      throw this.#explain(error)
     }
+  }
+
+  #explain(error: unknown): unknown {
+    const { retryAfterSeconds } = this.#options
+    if (isRedisUnavailable(error)) return sessionUnavailable(error, error.outcome, retryAfterSeconds)
+    if (isRedisRefused(error)) return sessionUnavailable(error, 'not-sent', retryAfterSeconds)
+    return error
   }
 }
 
