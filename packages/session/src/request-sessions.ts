@@ -1,0 +1,178 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest, Session } from 'fastify'
+import { attach, attachmentOf } from './attachment.js'
+import { isLocalDevelopment, type CookieRules } from './cookie-rules.js'
+import type { FastifySessionStore } from './fastify-session-store.js'
+import { changeBetween, fieldTexts, hasFields } from './session-fields.js'
+
+type RequestSession = FastifyRequest['session']
+
+/**
+ * The session object of a request: what \@fastify/session makes of the cookie, with what it lacks.
+ *
+ * - `isModified` compares the fields with what was loaded, and is true for a cookie that has to be sent again
+ * - `destroy` leaves an empty session behind and not `null`
+ */
+export class RequestSessions {
+  readonly #app: FastifyInstance
+  readonly #rules: CookieRules
+  readonly #store: FastifySessionStore
+  readonly #renamed = new WeakSet()
+
+  constructor(app: FastifyInstance, rules: CookieRules, store: FastifySessionStore) {
+    this.#app = app
+    this.#rules = rules
+    this.#store = store
+  }
+
+  /**
+   * Before \@fastify/session reads the cookie: finds it under its other names, and among several of one
+   * name the one that is genuine.
+   */
+  findCookie(request: FastifyRequest, isGenuine: (cookie: string) => boolean): void {
+    const { name, acceptNames } = this.#rules
+    this.#parseCookies(request)
+    const names = isLocalDevelopment(this.#rules, request)
+      ? [this.#rules.plainName, ...acceptNames]
+      : acceptNames
+    const header = request.headers.cookie
+    if (header === undefined) return
+    const given = request.cookies[name]
+    if (given !== undefined && !isRepeated(header, name)) return
+    for (const each of [name, ...names]) {
+      const genuine = valuesOf(header, each, this.#app).find(isGenuine)
+      if (genuine === undefined) continue
+      request.cookies[name] = genuine
+      if (each !== name && each !== this.#rules.plainName) this.#renamed.add(request)
+      return
+    }
+  }
+
+  /** Before \@fastify/session reads the cookie: it finds none, and asks the store nothing. */
+  overlookCookie(request: FastifyRequest): void {
+    this.#parseCookies(request)
+    Reflect.deleteProperty(request.cookies, this.#rules.name)
+  }
+
+  /** After \@fastify/session has made the session object. */
+  adopt(request: FastifyRequest): void {
+    const session = request.session
+    const attachment = attachmentOf(session)
+    if (attachment !== undefined) {
+      attach(session, attachment)
+      const cookie = request.cookies[this.#rules.name]
+      // A secret was rotated, or the cookie has another name now.
+      attachment.reissue = session.encryptedSessionId !== cookie || this.#renamed.has(request)
+    }
+    this.#equip(request, session)
+  }
+
+  /** To a request for one tenant a session of another is nothing, but stays what it is to that one. */
+  bind(request: FastifyRequest, tenantId: string | null | undefined): void {
+    const about = attachmentOf(request.session)?.about
+    const bound = about?.tenantId
+    if (bound === undefined || tenantId === undefined || tenantId === null || bound === tenantId) return
+    Reflect.deleteProperty(request.cookies, this.#rules.name)
+    this.renew(request)
+  }
+
+  /** An empty session in place of what there is; with a tag its id is that of a user's session. */
+  renew(request: FastifyRequest, tag?: string): RequestSession {
+    const make = (): void => {
+      // No cookie is signed like that: @fastify/session makes a new session, before it returns.
+      this.#app.decryptSession('', request, () => undefined)
+    }
+    if (tag === undefined) make()
+    else this.#store.withTag(request, tag, make)
+    this.#equip(request, request.session)
+    return request.session
+  }
+
+  /**
+   * Before \@fastify/session sends the cookie. Where it would take it away it does so without `Secure`,
+   * and browsers then keep a cookie whose name begins with `__Host-` or `__Secure-`.
+   */
+  clearCookieIfGone(request: FastifyRequest, reply: FastifyReply): void {
+    const cookie = request.cookies[this.#rules.name]
+    if (cookie === undefined) return
+    if (isGone(request.session, cookie)) this.clearCookie(request, reply)
+  }
+
+  /** Takes the cookie away, under each name it came with. */
+  clearCookie(request: FastifyRequest, reply: FastifyReply): void {
+    const { name, plainName, acceptNames, attributes } = this.#rules
+    const local = isLocalDevelopment(this.#rules, request)
+    const sent = this.#app.parseCookie(request.headers.cookie ?? '')
+    for (const each of new Set([name, ...acceptNames, ...(local ? [plainName] : [])])) {
+      if (sent[each] === undefined) continue
+      reply.clearCookie(each, each === plainName && local ? { ...attributes, secure: false } : attributes)
+    }
+    Reflect.deleteProperty(request.cookies, name)
+  }
+
+  /** Where the app lets \@fastify/cookie parse later, or not at all. */
+  #parseCookies(request: FastifyRequest): void {
+    if (!isParsed(request)) request.cookies = this.#app.parseCookie(request.headers.cookie ?? '')
+  }
+
+  #equip(request: FastifyRequest, session: RequestSession): void {
+    if (typeof session.sessionId !== 'string') return
+    if (isLocalDevelopment(this.#rules, request)) session.cookie.secure = false
+    Object.defineProperty(session, 'isModified', { value: isModified, configurable: true, writable: true })
+    Object.defineProperty(session, 'destroy', {
+      value: (callback?: (error?: unknown) => void) => this.#destroy(request, session, callback),
+      configurable: true,
+      writable: true,
+    })
+  }
+
+  #destroy(
+    request: FastifyRequest,
+    session: RequestSession,
+    callback?: (error?: unknown) => void,
+  ): Promise<void> | undefined {
+    const attachment = attachmentOf(session)
+    const done = async (): Promise<void> => {
+      if (attachment !== undefined) {
+        await this.#store.end(attachment.address)
+        attachment.state = { kind: 'ended' }
+      }
+      if (request.session === session) this.renew(request)
+    }
+    if (callback === undefined) return done()
+    done().then(() => {
+      callback()
+    }, callback)
+    return undefined
+  }
+}
+
+function isModified(this: Session): boolean {
+  const attachment = attachmentOf(this)
+  if (attachment === undefined) return hasFields(this)
+  if (attachment.state.kind === 'ended') return false
+  return attachment.reissue || changeBetween(attachment.baseline, fieldTexts(this)).size > 0
+}
+
+function isParsed({ cookies }: { readonly cookies: object | null }): boolean {
+  return cookies !== null
+}
+
+/** @param session - Null after the destroy() of an object that is not ours. */
+function isGone(session: RequestSession | null, cookie: string): boolean {
+  if (session === null) return true
+  // Outside the path of the cookie there is no session at all.
+  if (typeof session.sessionId !== 'string') return false
+  return session.encryptedSessionId !== cookie && !session.isModified()
+}
+
+function isRepeated(header: string, name: string): boolean {
+  const first = header.indexOf(`${name}=`)
+  return first >= 0 && header.includes(`${name}=`, first + 1)
+}
+
+function valuesOf(header: string, name: string, app: FastifyInstance): string[] {
+  return header.split(';').flatMap((pair) => {
+    const value = app.parseCookie(pair.trim())[name]
+    return value === undefined ? [] : [value]
+  })
+}
