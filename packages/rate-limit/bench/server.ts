@@ -1,0 +1,9 @@
+import { createLimitedApp, scenarios, variants } from './limited-app.js'
+
+/** A process of its own for one variant: `node server.js <variant> <scenario>`. */
+const [, , variantName, scenarioName] = process.argv
+const variant = variants.find((each) => each === variantName)
+const scenario = scenarios.find((each) => each === scenarioName)
+if (variant === undefined || scenario === undefined) throw new Error('Name a variant and a scenario.')
+const app = await createLimitedApp(variant, scenario)
+console.log(`listening at ${await app.listen({ port: 0, host: '127.0.0.1' })}`)
