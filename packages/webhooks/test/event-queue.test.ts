@@ -1,7 +1,9 @@
 import { adoptClient, type RedisLink } from '@stayfast/redis-kit'
-import { startCluster, startRedisServer } from '@stayfast/test-kit'
+import { eventually, startCluster, startRedisServer } from '@stayfast/test-kit'
+import { Queue } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { idempotencyTokenOf } from '../dist/event-key.js'
 import { MemoryEventQueue } from '../dist/queue/memory-event-queue.js'
 import { backoffMs } from '../dist/queue/retry-rules.js'
 import { eventOf, eventQueueContract, usual } from './event-queue-contract.js'
@@ -88,6 +90,79 @@ for (const upstashLike of [false, true]) {
     })
   })
 }
+
+t.test('what only BullMQ has', async (t) => {
+  const server = await startRedisServer({ config: { 'maxmemory-policy': 'allkeys-lru' } }, t)
+  const client = new Redis(server.url)
+  t.teardown(() => {
+    client.disconnect()
+  })
+  const link = await openLink(t, server.url)
+
+  t.test('an event that took its workers down is handled anew when it is replayed', async (t) => {
+    const { queue, queueName } = openQueue(t, link, client, { attempts: 1 })
+    let broken = true
+    const attempts: number[] = []
+    queue.process(async (_event, { number }) => {
+      if (broken) throw new Error('no')
+      attempts.push(number)
+    })
+    await queue.add(eventOf('1'))
+    await eventually(async () => (await queue.numbers()).deadLetters === 1)
+    const id = idempotencyTokenOf(eventOf('1'))
+    // What BullMQ leaves of a job that stalled too often.
+    await client.hset(`bull:${queueName}:${id}`, { defa: 'job stalled more than allowable limit', stc: '6' })
+    broken = false
+    t.equal(await queue.deadLetters.replay(id), true)
+    await eventually(() => attempts.length === 1)
+    t.strictSame(attempts, [1])
+  })
+
+  t.test('a handler whose lease is lost is told so', async (t) => {
+    const { queue, queueName } = openQueue(t, link, client, { leaseSeconds: 1 })
+    const reasons: unknown[] = []
+    const numbers: number[] = []
+    queue.process((_event, { signal, number }) => {
+      numbers.push(number)
+      if (numbers.length > 1) return Promise.resolve()
+      return new Promise((_resolve, reject) => {
+        signal.addEventListener('abort', () => {
+          reasons.push(signal.reason)
+          reject(new Error('aborted'))
+        })
+      })
+    })
+    await queue.add(eventOf('1'))
+    await eventually(() => numbers.length === 1)
+    await client.del(`bull:${queueName}:${idempotencyTokenOf(eventOf('1'))}:lock`)
+    await eventually(() => reasons.length === 1, { withinMs: 15_000 })
+    t.match(reasons, [{ code: 'STAY_WEBHOOK_HANDLER_INTERRUPTED', message: /another worker/ }])
+    await eventually(() => numbers.length === 2, { withinMs: 15_000 })
+    t.strictSame(numbers, [1, 1])
+  })
+
+  t.test('a job that is none of ours is set aside, and the others are handled', async (t) => {
+    const { queue, queueName } = openQueue(t, link, client, {})
+    const foreign = new Queue(queueName, { connection: client })
+    t.teardown(() => foreign.close())
+    const job = await foreign.add('foreign', { any: 'thing' })
+    const handled: string[] = []
+    queue.process(async ({ id }) => void handled.push(id))
+    await queue.add(eventOf('1'))
+    await eventually(async () => (await queue.numbers()).deadLetters === 1)
+    await eventually(() => handled.length === 1)
+    t.match((await queue.deadLetters.list()).items, [{ id: job.id, provider: '', topic: 'foreign' }])
+  })
+
+  t.test('an eviction policy is told by who connects, not on the console', async (t) => {
+    const warned = t.capture(console, 'warn')
+    const { queue } = openQueue(t, link, client)
+    queue.process(() => Promise.resolve())
+    await queue.add(eventOf('1'))
+    await eventually(async () => (await queue.numbers()).active === 0)
+    t.strictSame(warned(), [])
+  })
+})
 
 t.test('on a Cluster', async (t) => {
   const rig = await startCluster({}, t)

@@ -1,6 +1,12 @@
 import fastifyRedis from '@fastify/redis'
 import redisConnection, { type RedisConnectionOptions } from '@stayfast/redis-connection'
-import { eventually, startCluster, startRedisServer } from '@stayfast/test-kit'
+import {
+  eventually,
+  startCluster,
+  startRedisServer,
+  topologies,
+  type TopologyAccess,
+} from '@stayfast/test-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
@@ -68,6 +74,44 @@ const connected =
   (app: FastifyInstance): void => {
     app.register(redisConnection, { env: false, ...options })
   }
+
+const addresses = (nodes: readonly { host: string; port: number }[]): { host: string; port: number }[] =>
+  nodes.map(({ host, port }) => ({ host, port }))
+
+function optionsFor(access: TopologyAccess): RedisConnectionOptions {
+  const tls = access.ca === undefined ? {} : { tls: { ca: access.ca } }
+  switch (access.kind) {
+    case 'single':
+      return { url: access.url, ...tls }
+    case 'sentinel':
+      return { sentinel: { nodes: addresses(access.sentinels), name: access.name }, ...tls }
+    case 'cluster':
+      return { cluster: { nodes: addresses(access.nodes) }, ...tls }
+  }
+}
+
+for (const [name, start] of Object.entries(topologies)) {
+  t.test(
+    `${name}: webhooks are taken and handled, put off while it is frozen, and taken again`,
+    async (t) => {
+      const topology = await start(t)
+      const started = await startApp(t, connected(optionsFor(topology.access)))
+      const { app, handled } = started
+      const roles = ['queue', 'webhook'] as const
+      const up = (): boolean => roles.every((role) => app.redisConnection.link(role).status === 'up')
+      await eventually(up, { withinMs: 20_000 })
+      await takesAndHandles(t, started)
+      await eventually(async () => (await app.webhooks.stats()).queue.active === 0)
+      topology.freeze()
+      t.equal(await status(app, 'during'), 503)
+      t.equal(await status(app, 'during'), 503)
+      topology.thaw()
+      await eventually(async () => [200, 202].includes(await status(app, 'during')), { withinMs: 30_000 })
+      await eventually(() => handled.includes('during'), { withinMs: 30_000 })
+      t.equal(handled.filter((id) => id === 'during').length, 1)
+    },
+  )
+}
 
 t.test('with redis-connection the queue lives in database 1 and receipts in database 2', async (t) => {
   const server = await startRedisServer({}, t)

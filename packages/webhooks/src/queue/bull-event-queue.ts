@@ -161,10 +161,14 @@ export class BullEventQueue implements EventQueue {
     return queue
   }
 
-  /** INFO may be forbidden to this user; BullMQ then takes the server for an old one, and works. */
+  /**
+   * INFO may be forbidden to this user; BullMQ then takes the server for an old one, and works. The policy of
+   * eviction is left out: BullMQ would tell of it on the console, and who opens the connection does in the log.
+   */
   async #serverInfo(): Promise<string> {
     try {
-      return await this.#options.link.run((redis) => redis.info())
+      const info = await this.#options.link.run((redis) => redis.info())
+      return info.replace(/^maxmemory_policy:.*$/m, '')
     } catch (error) {
       if (isRedisRefused(error) && error.reason === 'no-permission') return ''
       throw error

@@ -52,9 +52,8 @@ export class LinkClient extends EventEmitter {
     return this.#options.send((redis) => known.script.run(redis, keys, flat.slice(known.keyCount)))
   }
 
-  /** The policy of eviction is told by who opens the connection, in its log and not on the console. */
   info(): Promise<string> {
-    return Promise.resolve(this.#options.info.replace(/^maxmemory_policy:.*$/m, ''))
+    return Promise.resolve(this.#options.info)
   }
 
   hset(key: string, data: Readonly<Record<string, string | number>>): Promise<unknown> {
