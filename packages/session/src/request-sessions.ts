@@ -30,14 +30,9 @@ export class RequestSessions {
    */
   findCookie(request: FastifyRequest, isGenuine: (cookie: string) => boolean): void {
     const { name, acceptNames } = this.#rules
-<<<<<<< HEAD
-    this.#parseCookies(request)
-=======
     // Until the session is asked for, which is in this turn, or not at all.
     this.#store.handOver = true
-    // Where the app lets @fastify/cookie parse later, or not at all.
-    if (!isParsed(request)) request.cookies = this.#app.parseCookie(request.headers.cookie ?? '')
->>>>>>> session
+    this.#parseCookies(request)
     const names = isLocalDevelopment(this.#rules, request)
       ? [this.#rules.plainName, ...acceptNames]
       : acceptNames
