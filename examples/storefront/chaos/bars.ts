@@ -33,10 +33,11 @@ export function barsOf(result: FaultResult): readonly Bar[] {
 
 function whereDataIsKept(result: FaultResult): Bar[] {
   const lost = result.lost.redis + result.lost.buffered + result.unsettled
-  const { failed, rejected, unanswered } = result.byOutcome
+  const { failed, rejected, unanswered, 'signed-out': signedOut } = result.byOutcome
   return [
     bar('0 acknowledged writes lost', lost === 0, String(lost)),
     bar('0 instances wrongly unknown', result.wronglyUnknown === 0, String(result.wronglyUnknown)),
+    bar('nobody signed out', signedOut === 0, String(signedOut)),
     bar(
       '0 errors but the documented 503',
       failed + rejected + unanswered === 0,

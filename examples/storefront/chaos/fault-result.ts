@@ -214,6 +214,7 @@ function byOutcome(records: readonly RequestRecord[]): Record<Outcome, number> {
     ok: 0,
     refused: 0,
     unknown: 0,
+    'signed-out': 0,
     failed: 0,
     rejected: 0,
     unanswered: 0,

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RedisEnvironment } from './faults/fault.js'
+import { password } from './users.js'
 
 export type App = 'storefront' | 'plain'
 
@@ -26,7 +27,8 @@ const timeoutMs = 60_000
 const pageBytes = 4096
 
 /** Variables of whoever runs this that the processes must not see. */
-const ownVariables = /^(?:REDIS_|DATABASE_URL$|DATA_DIR$|APP_SECRET$|SESSION_SECRET$|HOST$|NODE_)/
+const ownVariables =
+  /^(?:REDIS_|DATABASE_URL$|DATA_DIR$|APP_SECRET$|SESSION_SECRET$|DEMO_PASSWORD$|HOST$|NODE_)/
 
 /** Two processes of the app, each with its own way to Redis and both on one catalogue. */
 export class Fleet {
@@ -110,6 +112,7 @@ function variables(
     LOG_LEVEL: 'warn',
     RATE_LIMIT_MAX: '0',
     SESSION_SECRET: 'the two processes of the chaos run share this secret',
+    DEMO_PASSWORD: password,
     DATABASE_URL: databaseUrl,
     ...environment,
   }

@@ -6,6 +6,8 @@ export interface Answer {
   status: number
   /** Whether it said when to try again. */
   retryAfter: boolean
+  /** What it set, as it was sent. */
+  cookies: readonly string[]
   body: string
   milliseconds: number
 }
@@ -14,6 +16,7 @@ export interface Ask {
   method: 'GET' | 'POST' | 'PUT'
   path: string
   body?: object
+  headers?: Readonly<Record<string, string>>
 }
 
 /** Longer than any answer may take; what has not come by then counts as no answer. */
@@ -34,12 +37,12 @@ export class HttpClient {
   }
 
   /** Always resolves. */
-  ask({ method, path, body }: Ask): Promise<Answer> {
+  ask({ method, path, body, headers = {} }: Ask): Promise<Answer> {
     const startedMs = performance.now()
     const payload = body === undefined ? undefined : JSON.stringify(body)
     return new Promise((resolve) => {
-      const settle = (status: number, retryAfter: boolean, text: string): void =>
-        resolve({ status, retryAfter, body: text, milliseconds: performance.now() - startedMs })
+      const settle = (answer: Pick<Answer, 'status' | 'body'> & Partial<Answer>): void =>
+        resolve({ retryAfter: false, cookies: [], milliseconds: performance.now() - startedMs, ...answer })
       const asking = request(
         new URL(path, this.#url),
         {
@@ -48,17 +51,27 @@ export class HttpClient {
           signal: AbortSignal.timeout(patienceMs),
           headers:
             payload === undefined
-              ? {}
-              : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(payload) },
+              ? headers
+              : {
+                  ...headers,
+                  'content-type': 'application/json',
+                  'content-length': Buffer.byteLength(payload),
+                },
         },
         (response) => {
           textOf(response).then(
-            (text) => settle(response.statusCode ?? 0, response.headers['retry-after'] !== undefined, text),
-            (error: unknown) => settle(0, false, String(error)),
+            (body) =>
+              settle({
+                status: response.statusCode ?? 0,
+                retryAfter: response.headers['retry-after'] !== undefined,
+                cookies: response.headers['set-cookie'] ?? [],
+                body,
+              }),
+            (error: unknown) => settle({ status: 0, body: String(error) }),
           )
         },
       )
-      asking.on('error', (error) => settle(0, false, String(error)))
+      asking.on('error', (error) => settle({ status: 0, body: String(error) }))
       asking.end(payload)
     })
   }

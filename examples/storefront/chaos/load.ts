@@ -1,8 +1,10 @@
 import { performance } from 'node:perf_hooks'
+import { vendorOf } from '../dist/instances/vendor-of.js'
 import { type Shop } from './fleet.js'
 import { HttpClient } from './http-client.js'
 import { type Durability, type Ledger } from './ledger.js'
 import { outcomeOf, type RequestRecord, textField } from './request-record.js'
+import { type Users } from './users.js'
 import { type Visit, type Visits } from './visits.js'
 
 const tickMs = 5
@@ -14,6 +16,7 @@ export class Load {
   lagMs = 0
   readonly #clients: readonly HttpClient[]
   readonly #visits: Visits
+  readonly #users: Users
   readonly #ledger: Ledger
   readonly #everyMs: number
   readonly #open = new Set<Promise<void>>()
@@ -22,9 +25,10 @@ export class Load {
   #turn = 0
 
   /** @param rate requests a second to each process */
-  constructor(shops: readonly Shop[], visits: Visits, ledger: Ledger, rate: number) {
+  constructor(shops: readonly Shop[], visits: Visits, users: Users, ledger: Ledger, rate: number) {
     this.#clients = shops.map(({ url }) => new HttpClient(url))
     this.#visits = visits
+    this.#users = users
     this.#ledger = ledger
     this.#everyMs = 1000 / (rate * shops.length)
   }
@@ -60,7 +64,10 @@ export class Load {
     const client = this.#clients[shop]
     if (client === undefined) return
     const sentAtMs = performance.now()
-    const answer = await client.ask(ask)
+    const answer =
+      reliesOn === undefined
+        ? await client.ask(ask)
+        : await this.#users.ask(client, vendorOf(reliesOn.id), ask)
     const { milliseconds } = answer
     const judged = outcomeOf(answer)
     const record: RequestRecord = { kind, shop, sentAtMs, milliseconds, ...judged, reliesOn }

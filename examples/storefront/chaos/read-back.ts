@@ -1,9 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import { setTimeout as delay } from 'node:timers/promises'
+import { vendorOf } from '../dist/instances/vendor-of.js'
 import { type Shop } from './fleet.js'
-import { HttpClient } from './http-client.js'
+import { type Ask, HttpClient } from './http-client.js'
 import { type Acknowledged } from './ledger.js'
 import { type Outcome, outcomeOf } from './request-record.js'
+import { type Users } from './users.js'
 
 export interface ReadBack {
   /** 404 at one process or both, to the end. */
@@ -28,6 +30,7 @@ const pauseMs = 200
 /** Asks both processes for every acknowledged instance, and again for those that are not there yet. */
 export async function readBack(
   shops: readonly Shop[],
+  users: Users,
   entries: readonly Acknowledged[],
   withinMs: number,
 ): Promise<ReadBack> {
@@ -37,7 +40,7 @@ export async function readBack(
   let open: Question[] = clients.flatMap((client) => entries.map((entry) => ({ entry, client })))
   try {
     for (;;) {
-      open = await askAll(open)
+      open = await askAll(open, users)
       for (const { entry, outcome } of open) if (outcome === 'unknown') late.add(entry)
       if (open.length === 0 || performance.now() - startedMs > withinMs) break
       await delay(pauseMs)
@@ -56,13 +59,14 @@ export async function readBack(
 }
 
 /** Those that were not answered with the instance. */
-async function askAll(questions: readonly Question[]): Promise<Question[]> {
+async function askAll(questions: readonly Question[], users: Users): Promise<Question[]> {
   const waiting = [...questions]
   const open: Question[] = []
   const worker = async (): Promise<void> => {
     for (let question = waiting.pop(); question; question = waiting.pop()) {
       const { entry, client } = question
-      const answer = await client.ask({ method: 'GET', path: `/api/${entry.id}/products?limit=1` })
+      const ask: Ask = { method: 'GET', path: `/api/${entry.id}/products?limit=1` }
+      const answer = await users.ask(client, vendorOf(entry.id), ask)
       const { outcome } = outcomeOf(answer)
       if (outcome !== 'ok') open.push({ entry, client, outcome })
     }

@@ -38,6 +38,7 @@ const described: Readonly<Record<Outcome, string>> = {
   ok: '2xx',
   refused: 'documented 503',
   unknown: '404 for an acknowledged instance',
+  'signed-out': '401 for who was signed in',
   failed: 'other 5xx',
   rejected: 'other 4xx',
   unanswered: 'without an answer',

@@ -6,13 +6,22 @@ import { type VisitKind } from './visits.js'
  * - `ok`: 2xx
  * - `refused`: 503 with Retry-After and a STAY_ code, as documented for a Redis that is away
  * - `unknown`: 404 for an instance that was acknowledged
+ * - `signed-out`: 401 for somebody who was signed in
  * - `failed`: any other 5xx
  * - `rejected`: any other 4xx, which this load never deserves
  * - `unanswered`: no answer at all
  */
-export type Outcome = 'ok' | 'refused' | 'unknown' | 'failed' | 'rejected' | 'unanswered'
+export type Outcome = 'ok' | 'refused' | 'unknown' | 'signed-out' | 'failed' | 'rejected' | 'unanswered'
 
-export const outcomes: readonly Outcome[] = ['ok', 'refused', 'unknown', 'failed', 'rejected', 'unanswered']
+export const outcomes: readonly Outcome[] = [
+  'ok',
+  'refused',
+  'unknown',
+  'signed-out',
+  'failed',
+  'rejected',
+  'unanswered',
+]
 
 export interface RequestRecord {
   kind: VisitKind
@@ -32,6 +41,7 @@ export function outcomeOf(answer: Answer): Pick<RequestRecord, 'outcome' | 'code
   const code = textField(answer.body, 'code') ?? String(status)
   if (status === 503 && retryAfter && code.startsWith('STAY_')) return { outcome: 'refused', code }
   if (status === 404 && code !== 'SHOP_PRODUCT_NOT_FOUND') return { outcome: 'unknown', code }
+  if (status === 401) return { outcome: 'signed-out', code }
   return { outcome: status >= 500 ? 'failed' : 'rejected', code }
 }
 

@@ -9,6 +9,7 @@ import { Load } from './load.js'
 import { type Progress } from './progress.js'
 import { type ReadBack, readBack } from './read-back.js'
 import { type RequestRecord } from './request-record.js'
+import { Users } from './users.js'
 import { Visits } from './visits.js'
 
 /** How long each phase lasts. */
@@ -79,6 +80,7 @@ export interface Observations {
   lagMs: number
 }
 
+const vendorIds = ['vendor-1', 'vendor-2', 'vendor-3']
 const bootWithinMs = 15_000
 const recoverWithinMs = 30_000
 /** For repeated faults: how long the processes have to notice. */
@@ -115,7 +117,8 @@ async function playOn(
 ): Promise<Observations> {
   const { seed, rate, cycles, pace } = settings
   const ledger = new Ledger()
-  const load = new Load(fleet.shops, new Visits(seed, ledger), ledger, rate)
+  const users = new Users(fleet.shops, settings.app === 'storefront')
+  const load = new Load(fleet.shops, new Visits(seed, ledger), users, ledger, rate)
   const watches = fleet.shops.map((shop) => new LinkWatch(shop))
   const affected = fault.strikes === 'both' ? watches : watches.slice(0, 1)
   const allUp = (): boolean => watches.every(({ up }) => up)
@@ -134,6 +137,7 @@ async function playOn(
   for (const watch of watches) watch.start()
   try {
     await eventually(allUp, { withinMs: bootWithinMs })
+    await users.signIn(vendorIds)
     progress.watch(load, ledger)
     progress.phase('warming up')
     load.start()
@@ -164,7 +168,7 @@ async function playOn(
     await delay(pace.afterMs)
     await load.stop()
     progress.phase(`reading back ${ledger.entries.length} instances`)
-    const back = await readBack(fleet.shops, ledger.entries, pace.readBackWithinMs)
+    const back = await readBack(fleet.shops, users, ledger.entries, pace.readBackWithinMs)
     return {
       fault,
       warmUntilMs,
@@ -182,5 +186,6 @@ async function playOn(
     progress.rest()
     await load.stop()
     await Promise.all(watches.map((watch) => watch.stop()))
+    users.close()
   }
 }

@@ -1,4 +1,4 @@
-import { type FastifyInstance, type FastifyRequest } from 'fastify'
+import { type FastifyInstance } from 'fastify'
 import { type Database } from './catalogue/database.js'
 import { openCatalogue } from './catalogue/open-catalogue.js'
 import { type CatalogueSource, type StorefrontConfig } from './config.js'
@@ -14,6 +14,10 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   const [
     { redisConnection },
     { tenantInstanceStore },
+    { taggedCache },
+    { session },
+    { setDemoUsers },
+    { VendorAccess },
     { fastifyApp },
     { createLogger },
     { requestedInstanceId },
@@ -21,6 +25,10 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   ] = await Promise.all([
     import('@stayfast/redis-connection'),
     import('@stayfast/tenant-instance-store'),
+    import('@stayfast/tagged-cache'),
+    import('@stayfast/session'),
+    import('./accounts/demo-users.js'),
+    import('./accounts/vendor-access.js'),
     import('./fastify-app.js'),
     import('./logger.js'),
     import('./instances/requested-instance-id.js'),
@@ -36,14 +44,17 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     await app.register(tenantInstanceStore, {
       instanceIdFrom: (request) => requestedInstanceId(request, config.appSecret),
     })
+    await app.register(taggedCache)
+    await app.register(session, { secret: config.sessionSecrets })
+    const opened = await catalogue.opening
+    await setDemoUsers(opened, config.demoPassword?.value)
     await app.register(storefront, {
-      database: await catalogue.opening,
+      database: opened,
       redis: app.redisConnection,
       instances: app.tenantInstances,
-      scope: {
-        requireInstance: app.tenantInstances.require,
-        vendorIdOf,
-      },
+      sessions: app.sessions,
+      cache: app.taggedCache,
+      scope: new VendorAccess(app.sessions, app.tenantInstances),
       references: {
         appSecret: config.appSecret,
         allowBareId: !config.production,
@@ -85,10 +96,4 @@ function startCatalogue(source: CatalogueSource): Catalogue {
       })
     },
   }
-}
-
-function vendorIdOf({ tenantInstance }: FastifyRequest): string {
-  if (tenantInstance === null)
-    throw new TypeError('a route of a tenant runs without requireInstance before it')
-  return tenantInstance.vendorId
 }

@@ -15,6 +15,8 @@ export interface StorefrontConfig {
   appSecret: string | undefined
   /** Newest first: the first signs, all verify. */
   sessionSecrets: readonly string[]
+  /** Of the demo's users; none in production, where nobody can sign in as them. */
+  demoPassword: { value: string; madeUp: boolean } | undefined
   /** Where the Redis plugins look for their `REDIS_*` variables. */
   environment: NodeJS.ProcessEnv
   /** What the operator should know and need not act on at once; logged at the start. */
@@ -23,6 +25,7 @@ export interface StorefrontConfig {
 
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const SHORTEST_SECRET = 32
+const MADE_UP_PASSWORD_BYTES = 9
 
 /** Reads the configuration; an empty variable counts as unset. Throws coded errors that name the remedy. */
 export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
@@ -42,9 +45,15 @@ export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
     catalogue: readCatalogueSource(read('DATABASE_URL'), read('DATA_DIR'), warn),
     appSecret,
     sessionSecrets: readSessionSecrets(read('SESSION_SECRET'), production, warn),
+    demoPassword: production ? undefined : readDemoPassword(read('DEMO_PASSWORD')),
     environment,
     warnings,
   }
+}
+
+function readDemoPassword(value: string | undefined): StorefrontConfig['demoPassword'] {
+  if (value !== undefined) return { value, madeUp: false }
+  return { value: randomBytes(MADE_UP_PASSWORD_BYTES).toString('base64url'), madeUp: true }
 }
 
 function readPort(value: string): number {

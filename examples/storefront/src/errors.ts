@@ -78,6 +78,43 @@ export const DuplicateItemError: Coded<'SHOP_DUPLICATE_ITEM', [id: string]> = cr
   400,
 )
 
+export const CartEmptyError: Coded<'SHOP_CART_EMPTY', []> = createError(
+  'SHOP_CART_EMPTY',
+  'The cart holds nothing that is still for sale: put products into it first',
+  409,
+)
+
+/** Argument: the products, and how many of each are left. */
+export const StockShortError: Coded<'SHOP_STOCK_SHORT', [products: string]> = createError(
+  'SHOP_STOCK_SHORT',
+  'There is not enough in stock of %s: put fewer into the cart. Nothing was bought',
+  409,
+)
+
+export const IdempotencyKeyReusedError: Coded<'SHOP_IDEMPOTENCY_KEY_REUSED', []> = createError(
+  'SHOP_IDEMPOTENCY_KEY_REUSED',
+  'This Idempotency-Key names a purchase from another vendor: use a new one for each purchase',
+  422,
+)
+
+export const SignInFailedError: Coded<'SHOP_SIGN_IN_FAILED', []> = createError(
+  'SHOP_SIGN_IN_FAILED',
+  'The e-mail address or the password is wrong',
+  401,
+)
+
+export const SessionNotFoundError: Coded<'SHOP_SESSION_NOT_FOUND', []> = createError(
+  'SHOP_SESSION_NOT_FOUND',
+  'There is no such session of yours: it may have ended already',
+  404,
+)
+
+export const OtherVendorError: Coded<'SHOP_OTHER_VENDOR', []> = createError(
+  'SHOP_OTHER_VENDOR',
+  'This instance belongs to another vendor',
+  403,
+)
+
 export const DateRangeInvalidError: Coded<'SHOP_DATE_RANGE_INVALID', [from: string, to: string]> =
   createError('SHOP_DATE_RANGE_INVALID', 'The range from %s to %s ends before it begins', 400)
 

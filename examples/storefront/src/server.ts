@@ -16,7 +16,13 @@ try {
     else app.log.info(`${signal}: closing`)
     await app.close()
   })
-  // Not a log line: it is what whoever started the server is waiting for, at any LOG_LEVEL.
+  // Not log lines: they are what whoever started the server is waiting for, at any LOG_LEVEL.
+  if (config.demoPassword?.madeUp === true) {
+    process.stdout.write(
+      `Sign in as vendor-1@demo.test with the password ${config.demoPassword.value} (until the next start; ` +
+        'DEMO_PASSWORD sets one that stays)\n',
+    )
+  }
   process.stdout.write(`Storefront is ready: ${addressToOpen(app.addresses(), config)}\n`)
 } catch (error) {
   process.stderr.write(`${describe(error)}\n`)

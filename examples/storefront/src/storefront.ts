@@ -1,15 +1,23 @@
 import helmet from '@fastify/helmet'
-import { type FastifyInstance, type FastifyPluginAsync } from 'fastify'
+import { type FastifyInstance, type FastifyPluginAsync, type RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { adminRoutes } from './admin/admin-routes.js'
+import { authRoutes } from './accounts/auth-routes.js'
+import { csrf } from './accounts/csrf.js'
+import { Users } from './accounts/users.js'
 import { analyticsRoutes } from './api/analytics-routes.js'
+import { cartRoutes } from './api/cart-routes.js'
 import { inventoryRoutes } from './api/inventory-routes.js'
 import { ordersRoutes } from './api/orders-routes.js'
 import { productsRoutes } from './api/products-routes.js'
 import { type VendorScope } from './api/vendor-scope.js'
 import { Analytics } from './catalogue/analytics.js'
+import { Carts } from './catalogue/carts.js'
+import { Checkout } from './catalogue/checkout.js'
 import { type Database } from './catalogue/database.js'
 import { Orders } from './catalogue/orders.js'
 import { Products } from './catalogue/products.js'
+import { ShopFigures } from './catalogue/shop-figures.js'
 import { Vendors } from './catalogue/vendors.js'
 import { dashboardRoutes } from './dashboard/dashboard-routes.js'
 import { type ReferenceRules } from './instances/instance-reference.js'
@@ -17,6 +25,8 @@ import { instancesRoutes } from './instances/instances-routes.js'
 import { type InstanceStore } from './instances/open-instance.js'
 import { describeApi } from './openapi.js'
 import { type RedisConnection } from '@stayfast/redis-connection'
+import { type Sessions } from '@stayfast/session'
+import { type TaggedCache } from '@stayfast/tagged-cache'
 import { statusRoutes } from './status/status-routes.js'
 
 /** What the storefront's routes stand on. */
@@ -24,6 +34,8 @@ export interface StorefrontParts {
   database: Database
   instances: InstanceStore
   redis: Pick<RedisConnection, 'status' | 'check'>
+  sessions: Sessions
+  cache: Pick<TaggedCache, 'stats'>
   scope: VendorScope
   references: ReferenceRules
 }
@@ -35,7 +47,7 @@ export const storefront: FastifyPluginAsync<StorefrontParts> = fp(register, {
 })
 
 async function register(app: FastifyInstance, parts: StorefrontParts): Promise<void> {
-  const { database, instances, redis, scope, references } = parts
+  const { database, instances, redis, sessions, cache, scope, references } = parts
   const products = new Products(database)
 
   await app.register(helmet, {
@@ -55,17 +67,39 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     // TLS ends before this process, which cannot know whether the address is reached by https only.
     strictTransportSecurity: false,
   })
+  await app.register(csrf, { sessions })
   await app.register(describeApi)
 
-  await app.register(statusRoutes, { redis })
+  await app.register(async (open) => {
+    open.addHook('onRoute', isTheSameForEverybody)
+    await open.register(statusRoutes, { redis })
+    await open.register(dashboardRoutes, { instances, references, vendors: new Vendors(database) })
+  })
+  await app.register(authRoutes, { prefix: '/auth', users: new Users(database), sessions })
+  await app.register(adminRoutes, {
+    prefix: '/api/admin',
+    sessions,
+    cache,
+    figures: new ShopFigures(database),
+  })
   await app.register(instancesRoutes, { instances, references })
-  await app.register(dashboardRoutes, { instances, references, vendors: new Vendors(database) })
   await app.register(productsRoutes, { prefix: '/api/:instanceId/products', scope, products })
   await app.register(ordersRoutes, { prefix: '/api/:instanceId/orders', scope, orders: new Orders(database) })
   await app.register(inventoryRoutes, { prefix: '/api/:instanceId/inventory', scope, products })
+  await app.register(cartRoutes, {
+    prefix: '/api/:instanceId',
+    scope,
+    carts: new Carts(database),
+    checkout: new Checkout(database),
+  })
   await app.register(analyticsRoutes, {
     prefix: '/api/vendor/analytics',
     scope,
     analytics: new Analytics(database),
   })
+}
+
+/** Who is signed in makes no difference: the session is not looked up, so that it cannot hold the answer up. */
+function isTheSameForEverybody(route: RouteOptions): void {
+  route.config = { ...route.config, session: false }
 }

@@ -11,7 +11,7 @@ const flawless: FaultResult = {
   title: 'frozen',
   keepsData: true,
   requests: 200,
-  byOutcome: { ok: 190, refused: 10, unknown: 0, failed: 0, rejected: 0, unanswered: 0 },
+  byOutcome: { ok: 190, refused: 10, unknown: 0, 'signed-out': 0, failed: 0, rejected: 0, unanswered: 0 },
   byCode: { STAY_INSTANCE_UNKNOWN: 10 },
   longest: { milliseconds: 1_000, kind: 'products', outcome: 'ok' },
   inDetection: { requests: 100, p50Ms: 500, p99Ms: 1_000 },
@@ -49,6 +49,7 @@ t.test('where data is kept, each loss and each undocumented answer misses a bar'
   t.same(missed({ lost: { redis: 0, buffered: 1 } }), ['0 acknowledged writes lost'])
   t.same(missed({ unsettled: 1 }), ['0 acknowledged writes lost'])
   t.same(missed({ wronglyUnknown: 1 }), ['0 instances wrongly unknown'])
+  t.same(missed(outcome({ 'signed-out': 1 })), ['nobody signed out'])
   for (const kind of ['failed', 'rejected', 'unanswered']) {
     t.same(missed(outcome({ [kind]: 1 })), ['0 errors but the documented 503'], kind)
   }

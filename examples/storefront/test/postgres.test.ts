@@ -2,6 +2,7 @@ import pg from 'pg'
 import t from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { Products } from '../dist/catalogue/products.js'
+import { checkoutContract } from './contract/checkout-contract.js'
 import { ordersContract } from './contract/orders-contract.js'
 import { productsContract } from './contract/products-contract.js'
 import { startPostgres } from './postgres-server.js'
@@ -40,6 +41,12 @@ t.test('over HTTP it is the same as the embedded one', async (t) => {
   const neighbour = await new StorefrontClient(app, '00000000-0000-4000-8000-000000000002').open()
   productsContract(t, shop, neighbour)
   ordersContract(t, neighbour)
+})
+
+t.test('carts and purchases are the same as in the embedded one', async (t) => {
+  const database = await open()
+  t.teardown(() => database.close())
+  checkoutContract(t, database)
 })
 
 t.test('a transaction that fails leaves nothing, and its connection is used again', async (t) => {

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 const SERVER = new URL('../dist/server.js', import.meta.url)
 const READY = /^Storefront is ready: (http:\S+)$/
 const PATIENCE_MS = 60_000
+const PASSWORD = 'the password of the demo'
 
 /** None of the variables of the machine that runs the tests, nor the test runner's own loaders. */
 const clean = Object.fromEntries(
@@ -19,6 +20,7 @@ const clean = Object.fromEntries(
       'SESSION_SECRET',
       'NODE_ENV',
       'HOST',
+      'DEMO_PASSWORD',
     ],
     ...['NODE_OPTIONS', 'NODE_V8_COVERAGE'],
   ].map((name) => [name, undefined]),
@@ -31,12 +33,31 @@ async function start(
   const startedMs = performance.now()
   const server = await startProcess(
     SERVER,
-    { env: { ...clean, PORT: '0', ...env }, readyWhen: READY, timeoutMs: PATIENCE_MS },
+    {
+      env: { ...clean, PORT: '0', DEMO_PASSWORD: PASSWORD, ...env },
+      readyWhen: READY,
+      timeoutMs: PATIENCE_MS,
+    },
     t,
   )
   const startMs = performance.now() - startedMs
   const line = await server.waitForLine(READY)
   return { server, address: READY.exec(line)?.[1] ?? '', startMs }
+}
+
+function signIn(address: string): Promise<Response> {
+  return fetch(new URL('/auth/login', address), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ email: 'vendor-1@demo.test', password: PASSWORD }),
+  })
+}
+
+function cookiesOf({ headers }: Response): string {
+  return headers
+    .getSetCookie()
+    .map((cookie) => cookie.split(';', 1).join())
+    .join('; ')
 }
 
 async function refused(t: Test, env: ProcessOptions['env'], line: RegExp): Promise<void> {
@@ -64,7 +85,11 @@ t.test('the server starts, serves and ends', async (t) => {
     t.equal(address, `http://127.0.0.1:${port}/dashboard?instance=00000000-0000-4000-8000-000000000001`)
     t.match(server.stdout.at(-1), READY)
     t.equal((await fetch(address)).status, 200)
-    const products = await fetch(new URL('/api/00000000-0000-4000-8000-000000000001/products', address))
+    const login = await signIn(address)
+    t.match(await login.json(), { userId: 'demo-vendor-1' })
+    const products = await fetch(new URL('/api/00000000-0000-4000-8000-000000000001/products', address), {
+      headers: { cookie: cookiesOf(login) },
+    })
     t.match(await products.json(), [{ id: 'p-1-1' }])
   })
 
@@ -107,4 +132,14 @@ t.test('a wrong configuration is one line with a code and what to do, and no pas
   const nobody = 'postgres://shop:hunter2@127.0.0.1:1/shop'
   await refused(t, { DATABASE_URL: nobody }, /^SHOP_CATALOGUE_UNAVAILABLE: (?!.*hunter2)/)
   await refused(t, { REDIS_URL: 'https://eu1.upstash.io' }, /^STAY_REDIS_/)
+})
+
+t.test('an outage is told once, however many requests are refused', async (t) => {
+  const { server, address } = await start(t, { REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
+  for (let count = 0; count < 30; count += 1) t.equal((await signIn(address)).status, 503)
+  const isTrouble = (line: string): boolean =>
+    /"level":(?:40|50|60)/.test(line) && !line.includes('SESSION_SECRET')
+  t.match(server.stdout.filter(isTrouble), [/redis \(local\), not reached/, /Redis is away/])
+  t.equal(server.stdout.filter(isTrouble).length, 2)
+  t.same(server.stderr, [])
 })

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { packageInfo } from '../dist/package-info.js'
 import { openStorefront } from './open-storefront.js'
 import { StorefrontClient } from './storefront-client.js'
@@ -60,20 +61,25 @@ t.test('what Fastify itself refuses has a code of this app and its shape', async
   t.match((await shop.send('GET', '/%zz')).json(), { statusCode: 400, code: 'SHOP_REQUEST_INVALID' })
   t.match((await shop.send('GET', `/api/${'x'.repeat(300)}/products`)).json(), { code: 'SHOP_URL_TOO_LONG' })
   const removed = await app.inject({ method: 'DELETE', url: '/api/x/products/y', headers })
-  t.equal(removed.statusCode, 404, 'a content type without a body is no mistake')
+  t.equal(removed.statusCode, 401, 'a content type without a body is no mistake')
 })
 
 t.test('an error that nobody foresaw is a 500 that tells the client nothing', async (t) => {
+  const working = await openCatalogue({ kind: 'memory' }, () => undefined)
+  t.teardown(() => working.close())
+  let broken = false
   const failing = await openStorefront(
     t,
     {},
     {
-      query: () => Promise.reject(new Error('secret detail')),
-      transaction: () => Promise.reject(new Error('secret detail')),
+      query: (sql, parameters) =>
+        broken ? Promise.reject(new Error('secret detail')) : working.query(sql, parameters),
+      transaction: (work) => working.transaction(work),
       close: () => Promise.resolve(),
     },
   )
   const client = await new StorefrontClient(failing).open()
+  broken = true
   const response = await client.ask('GET', '/products')
   t.match(response.json(), { statusCode: 500, code: 'SHOP_INTERNAL', error: 'Internal Server Error' })
   t.notMatch(response.body, 'secret detail')
@@ -88,15 +94,24 @@ t.test('every route is described, with its errors', async (t) => {
   const { paths } = response.json<{ paths: Record<string, Record<string, { responses: object }>> }>()
   t.same(Object.keys(paths).sort(), [
     '/',
+    '/api/admin/cache/stats',
+    '/api/admin/metrics',
     '/api/instances',
     '/api/v1/health',
     '/api/vendor/analytics/snapshot',
+    '/api/{instanceId}/cart',
+    '/api/{instanceId}/checkout',
     '/api/{instanceId}/inventory',
     '/api/{instanceId}/orders',
     '/api/{instanceId}/orders/{id}',
     '/api/{instanceId}/products',
     '/api/{instanceId}/products/bulk',
     '/api/{instanceId}/products/{id}',
+    '/auth/login',
+    '/auth/logout',
+    '/auth/session',
+    '/auth/sessions',
+    '/auth/sessions/{id}',
     '/dashboard',
   ])
   t.same(Object.keys(paths['/api/{instanceId}/products/{id}']?.['put']?.responses ?? {}), [

@@ -1,4 +1,6 @@
 import { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import { vendorOf } from '../dist/instances/vendor-of.js'
+import { DEMO_PASSWORD } from './open-storefront.js'
 
 export interface Product {
   id: string
@@ -20,31 +22,59 @@ export interface Order {
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** Speaks to one instance of a storefront, as its front end would. */
+/** Speaks to one instance of a storefront, as its front end would: signed in as the vendor of the instance. */
 export class StorefrontClient {
   readonly #app: FastifyInstance
   readonly #instanceId: string
+  readonly #headers: Record<string, string> = {}
 
   constructor(app: FastifyInstance, instanceId = '00000000-0000-4000-8000-000000000001') {
     this.#app = app
     this.#instanceId = instanceId
   }
 
-  /** Makes the instance known, as opening the dashboard does. */
+  /** Makes the instance known, as opening the dashboard does, and signs in. */
   async open(): Promise<this> {
     const { statusCode } = await this.send('GET', `/dashboard?instance=${this.#instanceId}`)
     if (statusCode !== 200) throw new Error(`the dashboard answered ${statusCode}`)
+    return this.signIn()
+  }
+
+  async signIn(user: string = vendorOf(this.#instanceId)): Promise<this> {
+    const response = await this.send('POST', '/auth/login', {
+      email: `${user}@demo.test`,
+      password: DEMO_PASSWORD,
+    })
+    if (response.statusCode !== 200)
+      throw new Error(`the sign-in answered ${response.statusCode}: ${response.body}`)
+    this.#headers['cookie'] = response.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+    this.#headers['x-csrf-token'] = response.json<{ csrfToken: string }>().csrfToken
     return this
   }
 
   /** A request to any path. */
-  send(method: Method, url: string, body?: object): Promise<LightMyRequestResponse> {
-    return this.#app.inject({ method, url, ...(body === undefined ? {} : { payload: body }) })
+  send(
+    method: Method,
+    url: string,
+    body?: object,
+    headers: Record<string, string> = {},
+  ): Promise<LightMyRequestResponse> {
+    return this.#app.inject({
+      method,
+      url,
+      headers: { ...this.#headers, ...headers },
+      ...(body === undefined ? {} : { payload: body }),
+    })
   }
 
   /** A request to a path under `/api/:instanceId`. */
-  ask(method: Method, path: string, body?: object): Promise<LightMyRequestResponse> {
-    return this.send(method, `/api/${this.#instanceId}${path}`, body)
+  ask(
+    method: Method,
+    path: string,
+    body?: object,
+    headers?: Record<string, string>,
+  ): Promise<LightMyRequestResponse> {
+    return this.send(method, `/api/${this.#instanceId}${path}`, body, headers)
   }
 
   /** All products that match, over all pages. */

@@ -1,10 +1,14 @@
-import { eventually, freePort, startSentinel, type SentinelRig } from '@stayfast/test-kit'
+import { eventually, freePort, startFaultProxy, startSentinel, type SentinelRig } from '@stayfast/test-kit'
 import t from 'tap'
 import type { RedisConnectionOptions } from '../dist/index.js'
 import { leavesUp, reaches, rejection, request, startApp } from './support/app.js'
 
 function through(rig: SentinelRig): RedisConnectionOptions {
-  return { sentinel: { nodes: rig.sentinels.map(({ host, port }) => ({ host, port })), name: rig.name } }
+  const ca = rig.nodes[0]?.ca
+  return {
+    sentinel: { nodes: rig.sentinels.map(({ host, port }) => ({ host, port })), name: rig.name },
+    ...(ca === undefined ? {} : { tls: { ca } }),
+  }
 }
 
 for (const fault of ['kill', 'freeze'] as const) {
@@ -36,6 +40,7 @@ for (const fault of ['kill', 'freeze'] as const) {
         withinMs: 2000,
       })
       t.ok(started.lines().length <= 3, 'and few lines tell it')
+      t.notMatch(started.lines().join('\n'), /none of them knows a master/, 'the sentinels are well')
       if (fault === 'freeze') before.thaw()
     },
   )
@@ -65,6 +70,35 @@ t.test('a failover in order is followed, and nothing hangs', async (t) => {
   t.ok(Math.max(...slowest) < 2500, `the slowest request took ${Math.round(Math.max(...slowest))} ms`)
   await link.run((client) => client.set('where', 'here'))
   t.equal(String(await after.command('get', 'where')), 'here')
+})
+
+t.test(
+  'a failover that is announced while a slow sentinel is asked for the primary is followed',
+  async (t) => {
+    const rig = await startSentinel({}, t)
+    const [slow] = rig.sentinels
+    if (slow === undefined) throw new Error('The rig has no sentinel.')
+    const proxy = await startFaultProxy({ host: slow.host, port: slow.port }, t)
+    const { link } = await startApp(t, { sentinel: { nodes: [proxy], name: rig.name } })
+    await reaches(link, 'up')
+    // Whoever looks for the primary looks nearly all the time; the announcement comes from the other sentinels.
+    proxy.latency(300)
+    await rig.kill()
+    await reaches(link, 'down')
+    await reaches(link, 'up', 20_000)
+    t.match(await request(link), { outcome: 'value 1' })
+  },
+)
+
+t.test('with TLS, to the servers and to the sentinels, a primary that is killed is replaced', async (t) => {
+  const rig = await startSentinel({ tls: true, password: 'secret' }, t)
+  const { link } = await startApp(t, { ...through(rig), password: 'secret' })
+  await reaches(link, 'up')
+  t.match(await request(link), { outcome: 'value 1' })
+  await rig.kill()
+  await reaches(link, 'down')
+  await eventually(async () => (await request(link)).outcome === 'value 1', { withinMs: 15_000 })
+  t.pass('and writes work again')
 })
 
 t.test('a primary that was demoted behind the back of the link is left at its first READONLY', async (t) => {

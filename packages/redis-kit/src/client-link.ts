@@ -16,6 +16,7 @@ import { openNodeSubscriber } from './node-subscriber.js'
 import { PrimaryWatch } from './primary-watch.js'
 import { redactError } from './redacted-error.js'
 import { RedisClock } from './redis-clock.js'
+import { Revival } from './revival.js'
 import { signOfLife } from './sign-of-life.js'
 import { Subscriber } from './subscriber.js'
 
@@ -75,6 +76,7 @@ export class ClientLink implements RedisLink {
   readonly #listeners = new Set<StateListener>()
   readonly #renewalListeners = new Set<() => void>()
   readonly #primaries: PrimaryWatch | undefined
+  readonly #revival: Revival | undefined
   #state: LinkState = { status: 'connecting', sinceMs: performance.now() }
   readonly #counters = { answered: 0, refused: 0, missed: 0, connected: 0 }
   /** The link was up before and has been down since. */
@@ -113,6 +115,7 @@ export class ClientLink implements RedisLink {
           },
         })
       : undefined
+    this.#revival = options.owned ? new Revival(options.client) : undefined
     this.#client.on('connect', this.#onConnect)
     this.#client.on('ready', this.#onReady)
     this.#client.on('error', this.#onError)
@@ -176,6 +179,7 @@ export class ClientLink implements RedisLink {
     clearTimeout(this.#heartbeat)
     clearTimeout(this.#admitAgain)
     this.#primaries?.stop()
+    this.#revival?.stop()
     this.#listeners.clear()
     this.#renewalListeners.clear()
     const subscriber = this.#subscriber
@@ -267,6 +271,7 @@ export class ClientLink implements RedisLink {
 
   readonly #onReady = (): void => {
     this.#cancelHandshake()
+    this.#revival?.stop()
     this.#connection += 1
     void this.#admit(this.#connection)
   }
@@ -282,6 +287,7 @@ export class ClientLink implements RedisLink {
     this.#cancelHandshake()
     clearTimeout(this.#heartbeat)
     clearTimeout(this.#admitAgain)
+    this.#revival?.start()
     this.#connection += 1
     const cause = this.#lastError
     this.#lastError = undefined

@@ -1,4 +1,4 @@
-import { eventually, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { eventually, longRuns, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { Bus, LocalCopies, type ClientLink } from '../dist/index.js'
@@ -133,12 +133,14 @@ t.test(
       },
     )
     const delivered = new Map<string, number>()
+    let operations = 0
     let reads = 0
     let deliveries = 0
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 20, maxLength: 60 }), async (steps) => {
         const running: Promise<void>[] = []
         const stale: string[] = []
+        operations += steps.length
         for (const step of steps) {
           if (step.kind === 'wait') await new Promise((resolve) => setTimeout(resolve, step.ms))
           else if (step.kind === 'reset') proxies[step.process]?.resetAll()
@@ -176,9 +178,10 @@ t.test(
         await Promise.all(running)
         if (stale.length > 0) throw new Error(stale.join('\n'))
       }),
-      { numRuns: 25, endOnFailure: true },
+      { numRuns: longRuns({ short: 25, long: 1500 }), endOnFailure: true },
     )
     const hits = registers.reduce((sum, register) => sum + register.hits, 0)
+    t.comment(`operations: ${operations}`)
     t.comment(`${reads} reads, ${hits} of them from memory, ${deliveries} changes delivered`)
     t.ok(hits > 50, 'memory was used')
     t.ok(deliveries > 25, 'changes were delivered')

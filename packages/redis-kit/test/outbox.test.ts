@@ -1,4 +1,4 @@
-import { eventually, freePort, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { eventually, freePort, longRuns, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import {
@@ -274,6 +274,7 @@ t.test(
     )
     await Promise.all(links.map((link) => reaches(link, 'up')))
     let run = 0
+    let operations = 0
     const step = fc.oneof(
       { weight: 6, arbitrary: fc.record({ process: fc.nat(1), key: fc.nat(2), write: fc.boolean() }) },
       { weight: 1, arbitrary: fc.record({ process: fc.nat(1), cut: fc.constant(true) }) },
@@ -282,6 +283,7 @@ t.test(
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
         run += 1
+        operations += steps.length
         const boxes = links.map((link) => openOutbox(t, link))
         const model = new Map<string, Intent<Operation>>()
         for (const [index, step] of steps.entries()) {
@@ -307,8 +309,9 @@ t.test(
         }
         return true
       }),
-      { numRuns: 60, endOnFailure: true },
+      { numRuns: longRuns({ short: 60, long: 5000 }), endOnFailure: true },
     )
+    t.comment(`operations: ${operations}`)
     t.pass()
   },
 )

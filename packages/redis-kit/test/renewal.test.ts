@@ -1,6 +1,8 @@
 import { eventually, freePort, startCluster, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { Cluster, Redis } from 'ioredis'
+import { EventEmitter } from 'node:events'
 import t from 'tap'
-import { OffLink, SharedLink, type RedisLink } from '../dist/index.js'
+import { duplicateSafely, OffLink, SharedLink, type RedisLink } from '../dist/index.js'
 import { openClusterLink } from './open-cluster-link.js'
 import { openLink, reaches } from './open-link.js'
 
@@ -97,4 +99,53 @@ t.test('on a Cluster the failover of one shard is a renewal, and quiet is none',
   await rig.failover()
   await eventually(() => told.length === 2 && toldIdle.length === 2, { withinMs: 8000 })
   t.pass('a failover in order, which breaks no connection, is seen by the refresh of the slots')
+})
+
+t.test('a client that gives up for good while it connects is connected again', async (t) => {
+  const server = await startRedisServer({}, t)
+  const client = new Redis(server.url, {
+    lazyConnect: true,
+    enableOfflineQueue: false,
+    retryStrategy: () => 50,
+  })
+  const link = openLink(t, server.url, { client })
+  const told = renewals(link)
+  await reaches(link, 'up')
+  // This is what a failover does that is announced while the sentinels are asked for the primary.
+  client.once('connecting', () => {
+    const connector: unknown = Reflect.get(client, 'connector')
+    const disconnect: unknown = Reflect.get(Object(connector), 'disconnect')
+    if (typeof disconnect === 'function') Reflect.apply(disconnect, connector, [])
+  })
+  const ended = new Promise<void>((resolve) => client.once('end', resolve))
+  await server.command('client', 'kill', 'type', 'normal')
+  await ended
+  await reaches(link, 'up')
+  t.strictSame(told, ['up'])
+})
+
+t.test('a Cluster client that stays closed is connected again', async (t) => {
+  const rig = await startCluster({}, t)
+  const named = new Cluster(
+    rig.nodes.map(({ port }) => ({ host: 'localhost', port })),
+    {
+      dnsLookup: (_name, done) => {
+        setTimeout(done, 50, null, '127.0.0.1')
+      },
+      lazyConnect: true,
+    },
+  )
+  const client = duplicateSafely(named)
+  if (!(client instanceof Cluster)) throw new TypeError('This is none of ioredis.')
+  const link = openClusterLink(t, rig, { client })
+  await reaches(link, 'up')
+  // This is what the last of the old connections does that ends while the names are looked up.
+  client.once('connecting', () => {
+    const pool: unknown = Reflect.get(client, 'connectionPool')
+    if (pool instanceof EventEmitter) pool.emit('drain')
+  })
+  client.disconnect(true)
+  await reaches(link, 'down')
+  await reaches(link, 'up')
+  t.pass('and served')
 })

@@ -28,6 +28,10 @@ declare module 'fastify' {
     /** Who is signed in; null for a visitor. */
     principal: Principal | null
   }
+  interface FastifyContextConfig {
+    /** `false` on a route that is the same for everybody, such as a probe or an asset: the cookie is not looked at. */
+    session?: false
+  }
 }
 
 async function register(app: FastifyInstance, given: SessionOptions): Promise<void> {
@@ -149,7 +153,8 @@ async function registerSession(
   const signer = new CookieSigner(options.secrets)
   if (!app.hasPlugin('@fastify/cookie')) await app.register(fastifyCookie)
   app.addHook('onRequest', (request, _reply, done) => {
-    requests.findCookie(request, (value) => signer.unsign(value).valid)
+    if (request.routeOptions.config.session === false) requests.overlookCookie(request)
+    else requests.findCookie(request, (value) => signer.unsign(value).valid)
     done()
   })
   app.addHook('onSend', (request, reply, _payload, done) => {

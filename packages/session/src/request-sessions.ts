@@ -32,8 +32,7 @@ export class RequestSessions {
     const { name, acceptNames } = this.#rules
     // Until the session is asked for, which is in this turn, or not at all.
     this.#store.handOver = true
-    // Where the app lets @fastify/cookie parse later, or not at all.
-    if (!isParsed(request)) request.cookies = this.#app.parseCookie(request.headers.cookie ?? '')
+    this.#parseCookies(request)
     const names = isLocalDevelopment(this.#rules, request)
       ? [this.#rules.plainName, ...acceptNames]
       : acceptNames
@@ -48,6 +47,12 @@ export class RequestSessions {
       if (each !== name && each !== this.#rules.plainName) this.#renamed.add(request)
       return
     }
+  }
+
+  /** Before \@fastify/session reads the cookie: it finds none, and asks the store nothing. */
+  overlookCookie(request: FastifyRequest): void {
+    this.#parseCookies(request)
+    Reflect.deleteProperty(request.cookies, this.#rules.name)
   }
 
   /** After \@fastify/session has made the session object. */
@@ -107,6 +112,11 @@ export class RequestSessions {
       reply.clearCookie(each, each === plainName && local ? { ...attributes, secure: false } : attributes)
     }
     Reflect.deleteProperty(request.cookies, name)
+  }
+
+  /** Where the app lets \@fastify/cookie parse later, or not at all. */
+  #parseCookies(request: FastifyRequest): void {
+    if (!isParsed(request)) request.cookies = this.#app.parseCookie(request.headers.cookie ?? '')
   }
 
   #equip(request: FastifyRequest, session: RequestSession): void {

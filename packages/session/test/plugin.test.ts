@@ -165,7 +165,28 @@ t.test('nothing is written, and no cookie sent, for visitors, 404s and probes', 
     t.equal(visitor.cookies.size, 0)
   })
   t.strictSame(commands, {})
-  t.strictSame(await redis.keys('*'), [])
+  t.strictSame(await redis.keys('sess:{*'), [])
+})
+
+t.test('a route that is the same for everybody asks nothing, and leaves the cookie as it is', async (t) => {
+  const { app, browser } = await createShop(
+    t,
+    quiet(await openLink(t, server.url, { heartbeatMs: false })),
+    {},
+    (app) => {
+      app.get('/probe', { config: { session: false } }, ({ principal }) => ({ principal }))
+    },
+  )
+  t.ok(app.hasRoute({ method: 'GET', url: '/probe' }))
+  const ada = browser()
+  await ada.post('/login', { userId: 'ada' })
+  const cookies = [...ada.cookies]
+  const commands = await server.countCommands(async () => {
+    t.strictSame((await ada.get('/probe')).json(), { principal: null })
+  })
+  t.strictSame(commands, {})
+  t.strictSame([...ada.cookies], cookies)
+  t.equal((await ada.get('/me')).statusCode, 200)
 })
 
 t.test('a read costs one command, a write two, a login at most four, a logout at most three', async (t) => {

@@ -1,7 +1,8 @@
-import { startRedisServer } from '@stayfast/test-kit'
+import { longRuns, startRedisServer } from '@stayfast/test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
+import assert from 'node:assert/strict'
 import t from 'tap'
 import { StoredInstances } from '../dist/stored-instances.js'
 import type { InstanceStore } from '../dist/stores/instance-store.js'
@@ -94,8 +95,10 @@ for (const [name, create] of [
   ['redis', () => redisStore(links[0])],
 ] as const) {
   t.test(`${name}: operations that overlap answer as if one came after the other`, async (t) => {
+    let count = 0
     await fc.assert(
       fc.asyncProperty(fc.array(operation, { maxLength: 30 }), async (operations) => {
+        count += operations.length
         await redis.flushall()
         const store = create()
         const instances = new StoredInstances(() => store)
@@ -114,12 +117,14 @@ for (const [name, create] of [
         }
         t.strictSame(await Promise.all(answers), expected)
       }),
-      { numRuns: 100 },
+      { numRuns: longRuns({ short: 100, long: 10_000 }) },
     )
+    t.comment(`operations: ${count}`)
   })
 }
 
 t.test('writers of different fields in several processes lose nothing, whatever they do', async (t) => {
+  let updates = 0
   const script = fc.array(fc.option(fc.string({ maxLength: 3 }), { nil: undefined }), {
     minLength: 1,
     maxLength: 12,
@@ -136,7 +141,8 @@ t.test('writers of different fields in several processes lose nothing, whatever 
         writers.map(async ({ field, values, instances }) => {
           for (const value of values) {
             const { instance } = await instances.update('a', { [field]: value })
-            t.equal(instance[field], value, 'a writer sees its own write at once')
+            updates += 1
+            assert.equal(instance[field], value, 'a writer sees its own write at once')
           }
         }),
       )
@@ -146,8 +152,9 @@ t.test('writers of different fields in several processes lose nothing, whatever 
         JSON.parse(JSON.stringify({ id: 'a', ...Object.fromEntries(last) })),
       )
     }),
-    { numRuns: 100 },
+    { numRuns: longRuns({ short: 100, long: 3000 }) },
   )
+  t.comment(`operations: ${updates}`)
 })
 
 t.test('updates and deletes of several processes never bring an instance back', async (t) => {

@@ -238,6 +238,23 @@ t.test('a full Redis makes writes wait, and reads go on', async (t) => {
 })
 
 t.test(
+  'what one process holds while Redis refuses it is unknown to the others, never "not found"',
+  async (t) => {
+    const server = await startRedisServer({}, t)
+    const [holder, other] = [await openProcess(t, server.url), await openProcess(t, server.url)]
+    await eventually(async () => (await server.command('zcard', 'bus:members')) === 2, { withinMs: 5000 })
+    await server.fillMemory()
+    for (const id of ['a', 'b']) t.match(await holder.instances.save({ id }), { durability: 'buffered' })
+    await holder.instances.delete('b')
+    await eventually(async () => (await other.answer('a')) === 'STAY_INSTANCE_UNKNOWN', { withinMs: 3000 })
+    await t.rejects(other.instances.update('a', { plan: 'pro' }), { code: 'STAY_INSTANCE_UNKNOWN' })
+    await eventually(async () => (await other.answer('b')) === undefined, { withinMs: 3000 })
+    await server.freeMemory()
+    await eventually(async () => isDeepStrictEqual(await other.answer('a'), { id: 'a' }), { withinMs: 5000 })
+  },
+)
+
+t.test(
   'what was acknowledged in the last minute is offered again to a Redis that came back empty',
   async (t) => {
     const server = await startRedisServer({}, t)
@@ -312,6 +329,23 @@ t.test(
     await reaches(link, 'down')
     t.strictSame(await answer('c'), { id: 'c' })
     t.equal(await answer('b'), 'STAY_INSTANCE_UNKNOWN', 'the app alone cannot say that there is none')
+  },
+)
+
+t.test(
+  'a create that one process holds, cut off alone, is not there for the others before it is back',
+  async (t) => {
+    const server = await startRedisServer({}, t)
+    const proxy = await startFaultProxy({ host: server.host, port: server.port }, t)
+    const cutOff = await openProcess(t, proxy.url(server.url))
+    const other = await openProcess(t, server.url)
+    await proxy.refuse()
+    await reaches(cutOff.link, 'down')
+    t.match(await cutOff.instances.save({ id: 'a' }), { durability: 'buffered' })
+    t.strictSame(await cutOff.answer('a'), { id: 'a' })
+    t.equal(await other.answer('a'), undefined, "on Redis's word")
+    await proxy.restore()
+    await eventually(async () => isDeepStrictEqual(await other.answer('a'), { id: 'a' }), { withinMs: 5000 })
   },
 )
 

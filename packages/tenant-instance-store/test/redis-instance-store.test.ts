@@ -4,7 +4,6 @@ import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { StoredInstances } from '../dist/stored-instances.js'
 import { OutageInstanceStore, type OutageInstanceStoreOptions } from '../dist/stores/outage-instance-store.js'
-import { instanceStoreContract } from './instance-store-contract.js'
 import { openLink } from './open-link.js'
 import { directly } from './open-outage-store.js'
 
@@ -31,13 +30,6 @@ async function anotherStore(
   const store = new OutageInstanceStore({ ...directly, link, ...options })
   return { store, instances: new StoredInstances(() => store), link }
 }
-
-t.test('the contract of all stores', async (t) => {
-  instanceStoreContract(t, {
-    durability: 'redis',
-    create: async (t, { maxBytes }) => (await emptyStore(t, { maxBytes })).store,
-  })
-})
 
 t.test('an instance lies where operators look for it', async (t) => {
   const { instances } = await emptyStore(t)

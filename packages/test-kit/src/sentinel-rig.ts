@@ -8,6 +8,8 @@ export interface SentinelOptions {
   password?: string
   /** A primary silent for this long counts as down; default 1000. */
   downAfterMs?: number
+  /** Servers and sentinels with TLS only. */
+  tls?: boolean
 }
 
 const defaults = Object.freeze({ downAfterMs: 1000 } satisfies SentinelOptions)
@@ -26,7 +28,7 @@ export async function startSentinel(
   options: SentinelOptions = {},
   owner?: TeardownHost,
 ): Promise<SentinelRig> {
-  const { password, downAfterMs } = { ...defaults, ...options }
+  const { password, downAfterMs, tls = false } = { ...defaults, ...options }
   const started: RedisServer[] = []
   // Whoever comes first stops what there is when one of them does not start.
   const keep = async (starting: Promise<RedisServer>): Promise<RedisServer> => {
@@ -34,14 +36,19 @@ export async function startSentinel(
     started.push(server)
     return server
   }
-  const secret = password === undefined ? {} : { password, config: { masterauth: password } }
+  const config = {
+    ...(password === undefined ? {} : { masterauth: password }),
+    // Any of them may become a replica.
+    ...(tls ? { 'tls-replication': 'yes' } : {}),
+  }
+  const settings = { tls, config, ...(password === undefined ? {} : { password }) }
   try {
-    const primary = await keep(startRedisServer(secret))
+    const primary = await keep(startRedisServer(settings))
     const replicas = Array.from({ length: replicaCount }, () =>
-      keep(startRedisServer({ ...secret, replicaOf: primary })),
+      keep(startRedisServer({ ...settings, replicaOf: primary })),
     )
     const sentinels = Array.from({ length: sentinelCount }, () =>
-      keep(startSentinelServer(primary, downAfterMs, password)),
+      keep(startSentinelServer(primary, downAfterMs, tls, password)),
     )
     const rig = new SentinelRig([primary, ...(await all(replicas))], await all(sentinels))
     await rig.settle()
@@ -56,20 +63,27 @@ export async function startSentinel(
 async function startSentinelServer(
   primary: RedisServer,
   downAfterMs: number,
+  tls: boolean,
   password?: string,
 ): Promise<RedisServer> {
-  const sentinel = await startServer({}, sentinelRole(primary, downAfterMs, password))
+  const sentinel = await startServer({ tls }, sentinelRole(primary, downAfterMs, tls, password))
   // Redis before 7 has no such command; there everything takes its usual time.
   await sentinel.command('sentinel', 'debug', ...Object.entries(haste).flat()).catch(() => undefined)
   return sentinel
 }
 
-function sentinelRole(primary: RedisServer, downAfterMs: number, password?: string): ServerRole {
+function sentinelRole(
+  primary: RedisServer,
+  downAfterMs: number,
+  tls: boolean,
+  password?: string,
+): ServerRole {
   const lines = [
     ['sentinel', 'monitor', primaryName, primary.host, String(primary.port), String(sentinelCount - 1)],
     ['sentinel', 'down-after-milliseconds', primaryName, String(downAfterMs)],
     ['sentinel', 'failover-timeout', primaryName, String(3 * downAfterMs)],
     ...(password === undefined ? [] : [['sentinel', 'auth-pass', primaryName, password]]),
+    ...(tls ? [['tls-replication', 'yes']] : []),
   ]
   return { args: ['--sentinel'], ready: /Sentinel ID is/, lines: () => Promise.resolve(lines) }
 }

@@ -12,12 +12,14 @@ t.test('the package exports what others build on, and no more', (t) => {
     'eventually',
     'findRedisServer',
     'freePort',
+    'longRuns',
     'startCluster',
     'startFaultProxy',
     'startProcess',
     'startRedisServer',
     'startSentinel',
     'subcommandsUpstashRefuses',
+    'topologies',
   ])
   t.end()
 })

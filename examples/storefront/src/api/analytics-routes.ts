@@ -1,5 +1,7 @@
 import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { tags } from '@stayfast/tagged-cache'
 import { Type } from 'typebox'
+import { Value } from 'typebox/value'
 import { type Analytics, type DateRange } from '../catalogue/analytics.js'
 import { DateRangeInvalidError } from '../errors.js'
 import { errorResponses } from './error-response.js'
@@ -7,9 +9,11 @@ import { type VendorScope } from './vendor-scope.js'
 
 const DEFAULT_DAYS = 30
 const DAY_MS = 86_400_000
+const FRESH_SECONDS = 300
 
 // Years that Postgres, JavaScript and the day before the first one all know.
 const IsoDate = Type.String({ format: 'date', pattern: '^(?:19|20|21)\\d\\d-' })
+const RangeQuery = Type.Object({ dateFrom: Type.Optional(IsoDate), dateTo: Type.Optional(IsoDate) })
 const Sales = { orderCount: Type.Integer(), revenueCents: Type.Integer() }
 const Snapshot = Type.Object({
   vendorId: Type.String(),
@@ -45,7 +49,7 @@ export const analyticsRoutes: FastifyPluginCallbackTypebox<{
   scope: VendorScope
   analytics: Analytics
 }> = (app, { scope, analytics }, done) => {
-  app.addHook('preHandler', scope.requireInstance)
+  app.addHook('onRequest', scope.requireVendor)
 
   app.get(
     '/snapshot',
@@ -54,26 +58,34 @@ export const analyticsRoutes: FastifyPluginCallbackTypebox<{
         tags: ['analytics'],
         summary: 'The figures of the vendor over a range of days',
         querystring: Type.Object({
-          instance: Type.String({ description: 'The instance, by its id or its token' }),
-          dateFrom: Type.Optional(IsoDate),
-          dateTo: Type.Optional(IsoDate),
+          instance: Type.Optional(
+            Type.String({ description: 'An instance, by its id or its token; your own vendor without it' }),
+          ),
+          ...RangeQuery.properties,
         }),
         response: { 200: Snapshot, ...errorResponses },
       },
+      config: {
+        cache: {
+          ttlSeconds: FRESH_SECONDS,
+          key: (request) => {
+            const { dateFrom, dateTo } = rangeOf(request.query)
+            return `analytics:${scope.vendorIdOf(request)}:snapshot:${dateFrom}:${dateTo}`
+          },
+          tags: (request) => [tags.vendor(scope.vendorIdOf(request))],
+        },
+      },
     },
-    async (request, reply) => {
-      const range = dateRange(request.query.dateFrom, request.query.dateTo, new Date())
-      reply.header('x-cache', 'BYPASS')
-      return analytics.snapshot(scope.vendorIdOf(request), range)
-    },
+    (request) => analytics.snapshot(scope.vendorIdOf(request), rangeOf(request.query)),
   )
 
   done()
 }
 
 /** Days in UTC, both included; the last 30 where none is named. */
-function dateRange(from: string | undefined, to: string | undefined, now: Date): DateRange {
-  const dateTo = to ?? isoDate(now.getTime())
+function rangeOf(query: unknown): DateRange {
+  const { dateFrom: from, dateTo: to } = Value.Parse(RangeQuery, query)
+  const dateTo = to ?? isoDate(Date.now())
   const dateFrom = from ?? isoDate(Date.parse(dateTo) - (DEFAULT_DAYS - 1) * DAY_MS)
   if (dateFrom > dateTo) throw new DateRangeInvalidError(dateFrom, dateTo)
   return { dateFrom, dateTo }

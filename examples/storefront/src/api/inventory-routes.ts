@@ -12,7 +12,7 @@ export const inventoryRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope;
   { scope, products },
   done,
 ) => {
-  app.addHook('preHandler', scope.requireInstance)
+  app.addHook('onRequest', scope.requireInstance)
 
   app.get(
     '',

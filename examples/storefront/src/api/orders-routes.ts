@@ -1,9 +1,11 @@
 import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { type FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { orderStatuses } from '../catalogue/order-status.js'
 import { type Orders } from '../catalogue/orders.js'
 import { errorResponses } from './error-response.js'
 import { PagingQuery, pageRequest, sendPage } from './paging.js'
+import { saleTags } from './sale-tags.js'
 import { type VendorScope } from './vendor-scope.js'
 
 const MOST_UNITS = 10_000
@@ -31,8 +33,9 @@ export const ordersRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; or
   { scope, orders },
   done,
 ) => {
-  app.addHook('preHandler', scope.requireInstance)
+  app.addHook('onRequest', scope.requireInstance)
   const about = { tags: ['orders'] }
+  const invalidates = (request: FastifyRequest): readonly string[] => saleTags(scope.vendorIdOf(request))
 
   app.get(
     '',
@@ -59,6 +62,7 @@ export const ordersRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; or
         body: NewOrder,
         response: { 201: Order, ...errorResponses },
       },
+      config: { invalidates },
     },
     async (request, reply) => reply.code(201).send(await orders.add(scope.vendorIdOf(request), request.body)),
   )
@@ -73,6 +77,7 @@ export const ordersRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; or
         body: StatusChange,
         response: { 200: Order, ...errorResponses },
       },
+      config: { invalidates },
     },
     (request) => orders.setStatus(scope.vendorIdOf(request), request.params.id, request.body.status),
   )

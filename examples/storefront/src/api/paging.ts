@@ -4,7 +4,8 @@ import { type Page, type PageRequest } from '../catalogue/page.js'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 200
-const NEXT_CURSOR = 'x-next-cursor'
+/** The header that names the next page. */
+export const NEXT_CURSOR = 'x-next-cursor'
 
 /** The query of a list that comes in pages. */
 export const PagingQuery: TObject<{

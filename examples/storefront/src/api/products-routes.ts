@@ -1,12 +1,15 @@
 import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { tags } from '@stayfast/tagged-cache'
+import { type FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { type Products } from '../catalogue/products.js'
 import { errorResponses } from './error-response.js'
-import { PagingQuery, pageRequest, sendPage } from './paging.js'
+import { NEXT_CURSOR, PagingQuery, pageRequest, sendPage } from './paging.js'
 import { type VendorScope } from './vendor-scope.js'
 
 const LARGEST_INTEGER = 2_147_483_647
 const MOST_BULK_ITEMS = 1_000
+const FRESH_SECONDS = 300
 
 // Text that Postgres can hold (no NUL) and a person can see (not only blanks).
 const VISIBLE_TEXT = '^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$'
@@ -64,8 +67,10 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
   { scope, products },
   done,
 ) => {
-  app.addHook('preHandler', scope.requireInstance)
+  app.addHook('onRequest', scope.requireInstance)
   const about = { tags: ['products'] }
+  const invalidates = (request: FastifyRequest): readonly string[] =>
+    tags.productChange(scope.vendorIdOf(request))
 
   app.get(
     '',
@@ -76,6 +81,14 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
         params: OfInstance,
         querystring: PagingQuery,
         response: { 200: Type.Array(Product), ...errorResponses },
+      },
+      config: {
+        cache: {
+          ttlSeconds: FRESH_SECONDS,
+          varyBy: (request) => scope.vendorIdOf(request),
+          tags: (request) => [tags.vendor(scope.vendorIdOf(request))],
+          headers: [NEXT_CURSOR],
+        },
       },
     },
     async (request, reply) =>
@@ -92,6 +105,7 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
         body: NewProduct,
         response: { 201: Product, ...errorResponses },
       },
+      config: { invalidates },
     },
     async (request, reply) =>
       reply.code(201).send(await products.add(scope.vendorIdOf(request), request.body)),
@@ -107,6 +121,7 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
         body: BulkChange,
         response: { 200: Type.Array(Product), ...errorResponses },
       },
+      config: { invalidates },
     },
     (request) => products.changeAll(scope.vendorIdOf(request), request.body.items),
   )
@@ -121,6 +136,7 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
         body: ProductChange,
         response: { 200: Product, ...errorResponses },
       },
+      config: { invalidates },
     },
     (request) => products.change(scope.vendorIdOf(request), request.params.id, request.body),
   )
@@ -134,6 +150,7 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
         params: OfProduct,
         response: { 204: Type.Null(), ...errorResponses },
       },
+      config: { invalidates },
     },
     async (request, reply) => {
       await products.remove(scope.vendorIdOf(request), request.params.id)

@@ -10,14 +10,38 @@ import { generateCatalogue } from './generate.js'
 import { loadCatalogue } from './load-catalogue.js'
 import { PgliteDatabase } from './pglite-database.js'
 import { PostgresDatabase } from './postgres-database.js'
+import { peopleStatements } from './schema.js'
 import { readSnapshot } from './snapshot.js'
 
 const LOAD_LOCK = 7_305_226_117
+const PEOPLE_LOCK = 7_305_226_118
 const LOAD_WAIT_SECONDS = 60
 const LOAD_POLL_MS = 100
 
 /** Opens the catalogue where the configuration says it is; an empty place gets the demo catalogue. */
 export async function openCatalogue(
+  source: CatalogueSource,
+  onBrokenConnection: (error: Error) => void,
+): Promise<Database> {
+  const database = await openLoaded(source, onBrokenConnection)
+  try {
+    await makeRoomForPeople(database)
+    return database
+  } catch (error) {
+    await database.close()
+    throw error
+  }
+}
+
+/** Tables that are made "if not exists" by two processes at once still collide, hence the lock. */
+async function makeRoomForPeople(database: Database): Promise<void> {
+  await database.transaction(async (transaction) => {
+    await transaction.query('select pg_advisory_xact_lock($1::bigint)', [PEOPLE_LOCK])
+    for (const statement of peopleStatements) await transaction.query(statement)
+  })
+}
+
+async function openLoaded(
   source: CatalogueSource,
   onBrokenConnection: (error: Error) => void,
 ): Promise<Database> {

@@ -46,3 +46,33 @@ export const schemaStatements: readonly string[] = [
 export const indexStatements: readonly string[] = [
   `create index orders_newest_first on storefront.orders (vendor_id, created_at desc, id desc)`,
 ]
+
+/** What people leave behind: users, carts, purchases. Made at each start where it is missing. */
+export const peopleStatements: readonly string[] = [
+  `create table if not exists storefront.users (
+     id text collate "C" primary key,
+     email text not null unique,
+     vendor_id text collate "C" references storefront.vendors (id),
+     roles text not null,
+     password_hash text
+   )`,
+
+  `create table if not exists storefront.cart_items (
+     vendor_id text collate "C" not null,
+     user_id text collate "C" not null,
+     product_id text collate "C" not null,
+     quantity integer not null check (quantity > 0),
+     position integer not null,
+     primary key (user_id, vendor_id, product_id),
+     foreign key (vendor_id, product_id) references storefront.products (vendor_id, id) on delete cascade
+   )`,
+
+  `create table if not exists storefront.checkouts (
+     user_id text collate "C" not null,
+     key text collate "C" not null,
+     vendor_id text collate "C" not null,
+     receipt jsonb,
+     created_at timestamptz(3) not null default now(),
+     primary key (user_id, key)
+   )`,
+]

@@ -18,6 +18,7 @@ export const instancesRoutes: FastifyPluginCallbackTypebox<{
   app.post(
     '/api/instances',
     {
+      config: { csrf: false },
       schema: {
         tags: ['instances'],
         summary: 'Create or refresh an instance',

@@ -9,6 +9,7 @@ import {
 } from '@stayfast/redis-kit'
 import { instanceNotWritten, instanceUnknown, isAwayError } from '../errors.js'
 import { checkSize, documentText, fieldsOfDocument, type FieldTexts } from '../tenant-instance.js'
+import { HeldElsewhere } from './held-elsewhere.js'
 import { applyOperation, type InstanceOperation } from './instance-operation.js'
 import type { DocumentPage, InstanceStore, PageRequest, WriteResult } from './instance-store.js'
 import {
@@ -45,7 +46,7 @@ const writeWithinMs = 1000
  * ```
  *   read:   pending here ──► what Redis said last, with the pending operations done to it
  *           fresh copy   ──► the copy (no command)
- *           link up      ──► Redis; its word alone is "there is none"
+ *           link up      ──► Redis; its word alone is "there is none", unless another process holds a write
  *           otherwise    ──► the copy, however old ─► load() ─► 503
  *
  *   write:  nothing pending and link up ──► Redis ──► acknowledged: 'redis'
@@ -59,6 +60,7 @@ export class OutageInstanceStore implements InstanceStore {
   readonly #redis: RedisInstanceStore
   readonly #bus: Bus | undefined
   readonly #copies: LocalCopies<Remembered>
+  readonly #heldElsewhere: HeldElsewhere
   readonly #outbox: Outbox<InstanceOperation>
   readonly #stamps: StampSource
   readonly #stopRepairing: () => void
@@ -72,6 +74,12 @@ export class OutageInstanceStore implements InstanceStore {
     const topic = `instances:${keyPrefix}`
     this.#bus = bus
     this.#copies = new LocalCopies({ bus, topic, maxEntries: options.maxLocalInstances })
+    this.#heldElsewhere = new HeldElsewhere({
+      bus,
+      link,
+      topic: `held-${topic}`,
+      maxEntries: options.maxLocalInstances,
+    })
     this.#redis = new RedisInstanceStore({
       ...options,
       ...(bus === undefined ? {} : { announce: (id: string) => this.#copies.announcement(id) }),
@@ -111,10 +119,42 @@ export class OutageInstanceStore implements InstanceStore {
       this.#redis.used(id, fresh.seenMs)
       return fresh.json
     }
+    const json = await this.#ask(id)
+    if (json === undefined) this.#mustNotBeHeld(id)
+    return json
+  }
+
+  async write(id: string, operation: InstanceOperation): Promise<WriteResult> {
+    const result = await this.#write(id, operation)
+    if (result.document === undefined && operation.kind === 'patch') this.#mustNotBeHeld(id)
+    return result
+  }
+
+  page(request: PageRequest): Promise<DocumentPage> {
+    return this.#redis.page(request)
+  }
+
+  /**
+   * Leaves the bus and tries to get rid of what waits.
+   *
+   * @returns How many accepted writes are lost with this process.
+   */
+  async close(flushWithinMs: number): Promise<number> {
+    const lost = await this.#outbox.flush(this.#link.status === 'up' ? flushWithinMs : 0)
+    this.#stopRepairing()
+    this.#outbox.close()
+    this.#heldElsewhere.close()
+    this.#copies.close()
+    await this.#bus?.close()
+    return lost
+  }
+
+  async #ask(id: string): Promise<string | undefined> {
     const read = this.#copies.begin(id)
     try {
       const stored = await this.#redis.read(id)
       this.#copies.keep(read, stored)
+      if (stored !== undefined) this.#heldElsewhere.forget(id)
       return stored?.json ?? (await this.#adopt(id))
     } catch (error) {
       this.#copies.drop(read)
@@ -123,7 +163,7 @@ export class OutageInstanceStore implements InstanceStore {
     }
   }
 
-  async write(id: string, operation: InstanceOperation): Promise<WriteResult> {
+  async #write(id: string, operation: InstanceOperation): Promise<WriteResult> {
     const buffering = this.#options.onOutage === 'buffer'
     if (buffering && (this.#outbox.pending(id).length > 0 || this.#link.status !== 'up')) {
       return this.#buffer(id, operation, 0)
@@ -141,22 +181,9 @@ export class OutageInstanceStore implements InstanceStore {
     }
   }
 
-  page(request: PageRequest): Promise<DocumentPage> {
-    return this.#redis.page(request)
-  }
-
-  /**
-   * Leaves the bus and tries to get rid of what waits.
-   *
-   * @returns How many accepted writes are lost with this process.
-   */
-  async close(flushWithinMs: number): Promise<number> {
-    const lost = await this.#outbox.flush(this.#link.status === 'up' ? flushWithinMs : 0)
-    this.#stopRepairing()
-    this.#outbox.close()
-    this.#copies.close()
-    await this.#bus?.close()
-    return lost
+  #mustNotBeHeld(id: string): void {
+    if (!this.#heldElsewhere.has(id)) return
+    throw instanceUnknown(new Error('another process holds a write to it'), this.#options.retryAfterSeconds)
   }
 
   async #readWithoutRedis(id: string, away: Error): Promise<string> {
@@ -190,6 +217,9 @@ export class OutageInstanceStore implements InstanceStore {
     const document = after === undefined ? undefined : documentText(id, after)
     if (document !== undefined) checkSize(document, this.#options.maxBytes)
     this.#accept(id, { operation, stamp: this.#stamps.next(afterUs) })
+    if (operation.kind !== 'patch') {
+      this.#heldElsewhere.tell(id, operation.kind === 'remove' ? 'removed' : 'accepted')
+    }
     return { durability: 'buffered', existed, document }
   }
 

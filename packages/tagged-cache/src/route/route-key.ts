@@ -1,0 +1,49 @@
+import type { FastifyRequest, RouteOptions } from 'fastify'
+import type { RouteCacheConfig } from './route-config.js'
+
+/** A value with a sign before it: a list and a text that looks like one are told apart. */
+function signed(value: unknown): string {
+  return typeof value === 'string'
+    ? `=${encodeURIComponent(value)}`
+    : `~${encodeURIComponent(JSON.stringify(value))}`
+}
+
+/** `name=value` pairs in the order of their names; two different lists never meet in one text. */
+function pairs(values: unknown, only?: readonly string[]): string {
+  if (typeof values !== 'object' || values === null) return ''
+  const parts: string[] = []
+  for (const name of Object.keys(values).sort()) {
+    const value: unknown = Reflect.get(values, name)
+    if (value === undefined || only?.includes(name) === false) continue
+    parts.push(encodeURIComponent(name) + signed(value))
+  }
+  return parts.join('&')
+}
+
+/** What tells one route from all others; constraints may give the same URL to several. */
+export function routeName({ url, constraints }: Pick<RouteOptions, 'url' | 'constraints'>): string {
+  const texts = Object.entries<unknown>({ ...constraints }).map(([name, value]) => [name, String(value)])
+  return `${encodeURI(url).replaceAll('|', '%7C')}|${pairs(Object.fromEntries(texts))}`
+}
+
+/**
+ * The key of a reply: the route, its parameters, the query parameters that matter, and what else the
+ * reply depends on. It stays readable; one that is long is hashed where it is stored.
+ */
+export function routeKey(
+  route: string,
+  request: FastifyRequest,
+  config: RouteCacheConfig,
+  varyBy: unknown,
+): string {
+  const sections = [
+    route,
+    pairs(request.params),
+    pairs(request.query, config.query),
+    config.varyHeaders === undefined
+      ? ''
+      : config.varyHeaders.map((name) => signed(request.headers[name.toLowerCase()] ?? null)).join('&'),
+    varyBy === undefined ? '' : signed(varyBy),
+  ]
+  return `route:${sections.join('|').replace(/\|+$/, '')}`
+}

@@ -1,0 +1,36 @@
+import t from 'tap'
+import { cacheContract } from './cache-contract.js'
+import { openCache } from './open-cache.js'
+
+cacheContract(t, async (t, options) => openCache(t, undefined, options), { shared: false })
+
+t.test('memory is bounded in entries and in bytes, and drops what was used longest ago', async (t) => {
+  const { cache, engine } = openCache(t, undefined, { maxLocalEntries: 10, maxLocalBytes: 20_000 })
+  for (let index = 0; index < 100; index++) {
+    await cache.set(`k${index}`, index, { tags: [`t${index}`] })
+    await cache.get('k0')
+  }
+  t.equal(engine.size, 10)
+  t.equal(await cache.get('k0'), 0)
+  t.equal(await cache.get('k1'), undefined)
+  await cache.set('large', 'x'.repeat(18_000))
+  t.ok(engine.sizes.bytes <= 20_000)
+  await cache.set('too large for memory', 'x'.repeat(30_000))
+  t.ok(engine.sizes.bytes <= 20_000)
+  t.ok(engine.stats().local.evictions > 0)
+})
+
+t.test('a tag that no entry has any more is forgotten, up to a bound', async (t) => {
+  const { cache, engine } = openCache(t, undefined, { maxLocalEntries: 10 })
+  for (let index = 0; index < 15_000; index++) await cache.set('k', index, { tags: [`t${index}`] })
+  t.ok(engine.sizes.tags <= 10_010, String(engine.sizes.tags))
+})
+
+t.test('an entry hears of an invalidation however many tags have come and gone since', async (t) => {
+  const { cache } = openCache(t, undefined)
+  await cache.set('k', 1, { tags: ['kept'] })
+  for (let index = 0; index < 12_000; index++) await cache.invalidateTags([`t${index}`])
+  t.equal(await cache.get('k'), 1)
+  await cache.invalidateTags(['kept'])
+  t.equal(await cache.get('k'), undefined)
+})
