@@ -165,7 +165,7 @@ t.test('nothing is written, and no cookie sent, for visitors, 404s and probes', 
     t.equal(visitor.cookies.size, 0)
   })
   t.strictSame(commands, {})
-  t.strictSame(await redis.keys('*'), [])
+  t.strictSame(await redis.keys('sess:{*'), [])
 })
 
 t.test('a route that is the same for everybody asks nothing, and leaves the cookie as it is', async (t) => {

@@ -1,4 +1,4 @@
-import { startRedisServer } from '@stayfast/test-kit'
+import { longRuns, startRedisServer } from '@stayfast/test-kit'
 import type { Session } from 'fastify'
 import fc from 'fast-check'
 import { Redis } from 'ioredis'
@@ -97,7 +97,10 @@ function load(adapter: FastifySessionStore, id: string): Promise<Session | undef
   })
 }
 
+let operations = 0
+
 async function run(store: SessionStore, steps: readonly Step[]): Promise<void> {
+  operations += steps.length
   const adapter = new FastifySessionStore({ store: () => store, maxBytes: 10_000 })
   const sessions: ModelSession[] = []
   const requests: ModelRequest[] = []
@@ -198,7 +201,6 @@ function sorted(fields: Readonly<Record<string, number>>): readonly [string, num
   return Object.entries(fields).sort()
 }
 
-const long = process.env['STAYFAST_LONG'] === '1'
 const options = { ...lifetimes, maxSessionsPerUser: maxPerUser }
 
 t.test('in memory: whatever overlaps, what has ended never comes back and no field is lost', async (t) => {
@@ -206,9 +208,9 @@ t.test('in memory: whatever overlaps, what has ended never comes back and no fie
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       await run(new MemorySessionStore({ ...options, maxSessions: 1000 }), steps)
     }),
-    { numRuns: long ? 5000 : 300 },
+    { numRuns: longRuns({ short: 300, long: 20_000 }) },
   )
-  t.pass()
+  t.comment(`operations: ${operations}`)
 })
 
 t.test('in Redis: whatever overlaps, what has ended never comes back and no field is lost', async (t) => {
@@ -218,12 +220,13 @@ t.test('in Redis: whatever overlaps, what has ended never comes back and no fiel
     redis.disconnect()
   })
   const link = await openLink(t, server.url)
+  const before = operations
   await fc.assert(
     fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
       await redis.flushall()
       await run(new RedisSessionStore({ ...options, link, keyPrefix: '', retryAfterSeconds: 2 }), steps)
     }),
-    { numRuns: long ? 2000 : 100 },
+    { numRuns: longRuns({ short: 100, long: 10_000 }) },
   )
-  t.pass()
+  t.comment(`operations: ${operations - before}`)
 })
