@@ -153,7 +153,9 @@ t.test('an event loop that is blocked is told as such, and not as a slow Redis',
   t.teardown(() => {
     clearInterval(blocking)
   })
-  const alarms = await sample(app, 8)
+  // A sample between two blocks sees none, and it takes three in a row.
+  let alarms = await sample(app, 8)
+  for (let more = 0; alarms.length === 0 && more < 60; more += 1) alarms = await sample(app, 1)
   clearInterval(blocking)
   t.strictSame(names(alarms), ['event-loop'])
   const [redis] = app.healthChecks.snapshot().details.redis
