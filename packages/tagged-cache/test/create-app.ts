@@ -46,9 +46,9 @@ export async function createCachedApp(
 ): Promise<FastifyInstance> {
   const { app } = createApp(t)
   app.register(taggedCache, options)
-  app.register((scope, _options, done) => {
+  // What is thrown inside rejects `ready`.
+  app.register(async (scope) => {
     routes(scope)
-    done()
   })
   await app.ready()
   return app
