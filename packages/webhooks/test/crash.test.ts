@@ -19,13 +19,14 @@ for (const die of ['in the handler', 'after the handler']) {
   t.test(`crash ${die}: another worker takes the event over, and its effect happens once`, async (t) => {
     const { url, effects } = await startEffects(t)
     const dying = await startWorkerApp(t, { REDIS_URL: url, DIE: die })
-    t.equal(await post(dying.url, { id: 'w-1' }), 202)
+    // The worker is the receiver here: it may be gone before its answer has left.
+    t.ok([202, 0].includes(await post(dying.url, { id: 'w-1' })))
     await dying.process.exited
     const second = await startWorkerApp(t, { REDIS_URL: url })
     await eventually(async () => (await effects.llen('runs')) === 2, patient)
     t.strictSame(await effects.lrange('runs', 0, -1), ['w-1 1 false', 'w-1 1 true'])
     await eventually(async () => (await effects.llen('effects')) === 1, patient)
-    t.equal(await post(second.url, { id: 'w-1' }), 200)
+    await eventually(async () => (await post(second.url, { id: 'w-1' })) === 200, patient)
     await eventually(() => second.process.kill('SIGTERM'))
     t.strictSame(await effects.lrange('effects', 0, -1), ['w-1'])
   })
