@@ -121,9 +121,10 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
         },
       },
     })
-    for (const link of redis === undefined ? [] : [redis.queue.link, redis.receipts]) {
-      await bootWait(link, bootWaitMs, ({ status }) => status !== 'connecting')
-    }
+    const links = redis === undefined ? [] : [redis.queue.link, redis.receipts]
+    await Promise.all(
+      links.map((link) => bootWait(link, bootWaitMs, ({ status }) => status !== 'connecting')),
+    )
     tellStart(app.log, 'webhooks', redis?.queue)
     if (options.processing) queue.process(runner.run)
   })

@@ -1,24 +1,15 @@
-import { eventually, startRedisServer } from '@stayfast/test-kit'
-import { Redis } from 'ioredis'
-import { createHmac } from 'node:crypto'
-import t, { type Test } from 'tap'
+import { eventually } from '@stayfast/test-kit'
+import t from 'tap'
+import { startEffects } from './start-effects.js'
 import { post, startWorkerApp } from './start-worker-app.js'
 
-async function startEffects(t: Test, appendOnly = true): Promise<{ url: string; effects: Redis }> {
-  const server = await startRedisServer({ appendOnly }, t)
-  const effects = new Redis(server.url, { db: 5 })
-  t.teardown(() => {
-    effects.disconnect()
-  })
-  return { url: server.url, effects }
-}
+const patient = { withinMs: 60_000 }
 
-const patient = { withinMs: 30_000 }
-
-for (const die of ['in the handler', 'after the handler']) {
-  t.test(`crash ${die}: another worker takes the event over, and its effect happens once`, async (t) => {
+t.test(
+  'crash after the handler: another worker takes the event over, and its effect happens once',
+  async (t) => {
     const { url, effects } = await startEffects(t)
-    const dying = await startWorkerApp(t, { REDIS_URL: url, DIE: die })
+    const dying = await startWorkerApp(t, { REDIS_URL: url, DIE: 'after the handler' })
     // The worker is the receiver here: it may be gone before its answer has left.
     t.ok([202, 0].includes(await post(dying.url, { id: 'w-1' })))
     await dying.process.exited
@@ -29,8 +20,8 @@ for (const die of ['in the handler', 'after the handler']) {
     await eventually(async () => (await post(second.url, { id: 'w-1' })) === 200, patient)
     await eventually(() => second.process.kill('SIGTERM'))
     t.strictSame(await effects.lrange('effects', 0, -1), ['w-1'])
-  })
-}
+  },
+)
 
 t.test('an event sent three times, with the worker killed on it once, takes effect once', async (t) => {
   const { url, effects } = await startEffects(t)
@@ -63,29 +54,3 @@ t.test('the same event at two processes at the same instant is accepted by one o
   await eventually(async () => (await effects.llen('effects')) === rounds, patient)
   t.equal(await effects.llen('runs'), rounds)
 })
-
-for (const offsetMs of [-600_000, 600_000]) {
-  t.test(`a clock that is ${offsetMs / 60_000} minutes off neither refuses nor loses events`, async (t) => {
-    const { url, effects } = await startEffects(t)
-    const env = { REDIS_URL: url, LEASE_SECONDS: '10', QUEUE_BACKOFF_DELAY: '50' }
-    const wrong = await startWorkerApp(t, { ...env, CLOCK_OFFSET_MS: String(offsetMs) })
-    const sendStripe = async (id: string, ageSeconds: number): Promise<number> => {
-      const body = JSON.stringify({ id, type: 'charge.succeeded' })
-      const at = Math.floor(Date.now() / 1000) - ageSeconds
-      const signature = createHmac('sha256', 'whsec_test').update(`${at}.${body}`).digest('hex')
-      const headers = { 'stripe-signature': `t=${at},v1=${signature}` }
-      return (await fetch(`${wrong.url}/webhooks/stripe`, { method: 'POST', headers, body })).status
-    }
-    t.equal(await sendStripe('evt_1', 0), 202, 'signatures are judged by the clock of Redis')
-    t.equal(await sendStripe('evt_2', 600), 401)
-    t.equal(await post(wrong.url, { id: 'w-1', topic: 'fails once' }), 202)
-    t.equal(await post(wrong.url, { id: 'w-1', topic: 'fails once' }), 200)
-    await eventually(async () => (await effects.llen('effects')) === 2, patient)
-    t.strictSame((await effects.lrange('effects', 0, -1)).sort(), ['evt_1', 'w-1'])
-    t.strictSame((await effects.lrange('runs', 0, -1)).sort(), [
-      'evt_1 1 false',
-      'w-1 1 false',
-      'w-1 2 false',
-    ])
-  })
-}

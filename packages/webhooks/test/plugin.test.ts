@@ -275,9 +275,10 @@ t.test('an app without Redis says at its end how many accepted events it takes a
   t.match(lines(), '1 accepted events are lost with this process')
 })
 
-t.test('a webhook whose body comes while the app closes is not accepted and lost', async (t) => {
+/** Sends a webhook whose body ends only once the plugin has closed its queue. */
+async function answeredWhileClosing(t: Test, options: Partial<WebhooksOptions>): Promise<number | undefined> {
   let sendRest: () => void = () => undefined
-  const { app } = await openApp(t, { redis: false, closeSeconds: 0.1 }, (app) => {
+  const { app } = await openApp(t, { closeSeconds: 0.1, ...options }, (app) => {
     app.addHook('preClose', async () => sendRest())
   })
   const url = await app.listen({ port: 0, host: '127.0.0.1' })
@@ -298,7 +299,26 @@ t.test('a webhook whose body comes while the app closes is not accepted and lost
     request.end(body.subarray(3))
   }
   await app.close()
-  t.equal(await answered, 503)
+  return answered
+}
+
+t.test('a webhook whose body comes while the app closes is not accepted and lost', async (t) => {
+  t.equal(await answeredWhileClosing(t, { redis: false }), 503)
+})
+
+t.test('on Redis a webhook whose body comes while the app closes is kept for another process', async (t) => {
+  const redis = new Redis(server.url)
+  t.teardown(() => {
+    redis.disconnect()
+  })
+  const shared = { redis, keyPrefix: 'closing:' }
+  t.equal(await answeredWhileClosing(t, shared), 202)
+  const handled: string[] = []
+  const { app } = await openApp(t, shared, (app) => {
+    app.webhooks.on('generic', '*', ({ id }) => void handled.push(id))
+  })
+  await eventually(() => handled.length === 1)
+  t.equal((await app.inject(signedEvent())).statusCode, 200)
 })
 
 t.test('the close waits for a running handler, within its bound', async (t) => {

@@ -1,7 +1,7 @@
 import { isRedisRefused, RedisUnavailableError, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
 import { Queue } from 'bullmq'
 import { idempotencyTokenOf } from '../event-key.js'
-import { blockingClient } from './blocking-client.js'
+import { blockingClient, type BlockingClient } from './blocking-client.js'
 import { BullDeadLetters } from './bull-dead-letters.js'
 import { BullWorker } from './bull-worker.js'
 import type { DeadLetters } from './dead-letters.js'
@@ -181,32 +181,51 @@ export class BullEventQueue implements EventQueue {
     return `${link.keyPrefix}${keyPrefix}${link.traits.cluster ? '{bull}' : 'bull'}`
   }
 
+  /** What opens connections may fail, as when the link has just gone: then the next connection starts the worker. */
   #startWorker(): void {
+    const run = this.#run
+    if (run === undefined || this.#queue === undefined) return
+    if (this.#worker !== undefined || this.#closed || this.#options.link.status !== 'up') return
+    try {
+      this.#worker = this.#openWorker(run)
+    } catch (error) {
+      this.#options.logger.warn(
+        { err: error },
+        'webhooks: the worker could not be started; it is tried again',
+      )
+    }
+  }
+
+  #openWorker(run: RunEvent): BullWorker {
     const { link, queueName, concurrency, leaseSeconds, onFailure, logger, openBlocking } = this.#options
-    if (this.#run === undefined || this.#queue === undefined) return
-    if (this.#worker !== undefined || this.#closed || link.status !== 'up') return
     const sender = new PatientSender(link, (reason) => {
       logger.warn({ reason }, 'webhooks: the worker waits, because Redis refuses its commands')
     })
     const client = { send: sender.send, isCluster: link.traits.cluster, info: this.#info }
-    this.#worker = new BullWorker({
+    let opened: BlockingClient | undefined
+    const keep = (blocking: BlockingClient): object => {
+      opened = blocking
+      return blocking.client
+    }
+    return new BullWorker({
       connection: (drainDelaySeconds) =>
         new LinkClient({
           ...client,
           openBlocking: () =>
             openBlocking === undefined
               ? new PollingClient({ ...client, openBlocking: waitsForNothing })
-              : blockingClient(openBlocking({ drainDelaySeconds }), this.#info),
+              : keep(blockingClient(openBlocking({ drainDelaySeconds }), this.#info)),
         }),
-      stopSending: () => {
+      disconnect: () => {
         sender.stop()
+        opened?.end()
       },
       prefix: this.#prefix(),
       queueName,
       concurrency,
       leaseSeconds,
       sparing: link.traits.billedByCommand,
-      run: this.#run,
+      run,
       onFailure,
       logger,
     })

@@ -9,8 +9,8 @@ import { settledWithin } from './settled-within.js'
 /** Options of {@link BullWorker}. */
 export interface BullWorkerOptions {
   readonly connection: (drainDelaySeconds: number) => LinkClient
-  /** Ends the patience of that connection. */
-  readonly stopSending: () => void
+  /** Ends the patience of that connection, and the one that waits for work. */
+  readonly disconnect: () => void
   readonly prefix: string
   readonly queueName: string
   readonly concurrency: number
@@ -90,7 +90,7 @@ export class BullWorker {
     const interrupted = this.#running.size
     for (const id of this.#running.keys()) this.#interrupt(id, 'the app is closing')
     if (interrupted > 0) await settledWithin(closed, lastCommandsMs)
-    this.#options.stopSending()
+    this.#options.disconnect()
     await settledWithin(closed, lastCommandsMs / 4)
     await this.#worker.stopRenewing()
     return interrupted
