@@ -226,10 +226,10 @@ t.test('many requests at once convert a session once, and lose nothing', async (
 
 t.test('a session that ends while it is converted stays gone', async (t) => {
   const old = await before(t)
+  const shops = [await after(t, { legacy }), await after(t, { legacy })]
   for (let round = 0; round < 20; round += 1) {
     const ada = old.browser()
     await ada.post('/note', { note: 'from before' })
-    const shops = [await after(t, { legacy }), await after(t, { legacy })]
     await Promise.all([
       ada.fork(shops[0]?.app).get('/note'),
       ada.fork(shops[1]?.app).post('/end'),
@@ -237,7 +237,6 @@ t.test('a session that ends while it is converted stays gone', async (t) => {
     ])
     t.equal(await noteOf(ada.fork(shops[0]?.app)), null)
     t.equal(await noteOf(ada.fork(shops[1]?.app)), null)
-    await Promise.all(shops.map(({ app }) => app.close()))
   }
 })
 

@@ -209,6 +209,34 @@ t.test('a process that was deaf to the others trusts nothing it remembers', asyn
   t.equal(await deaf.answer(address), away)
 })
 
+t.test('a process whose subscription was interrupted trusts nothing from before', async (t) => {
+  const server = await startRedisServer({}, t)
+  const proxy = await startFaultProxy({ host: server.host, port: server.port }, t)
+  const openSubscriber = (): Redis =>
+    new Redis(proxy.url(server.url), {
+      lazyConnect: true,
+      maxRetriesPerRequest: 0,
+      enableOfflineQueue: false,
+      retryStrategy: () => 50,
+    })
+  const process = await openSessionProcess(t, server.url, {}, { openSubscriber })
+  const other = await openSessionProcess(t, server.url)
+  await hear(process, other)
+  const [ended, unasked, asked] = [newAddress(), newAddress('bob'), newAddress('eve')]
+  for (const address of [ended, unasked, asked]) await process.store.create(address, signedIn())
+  await proxy.refuse()
+  await other.store.destroy(ended)
+  await proxy.restore()
+  await delay(300)
+  await hear(process)
+  t.strictSame(await process.answer(asked), {})
+  await server.kill()
+  await down(process)
+  t.equal(await process.answer(ended), away)
+  t.equal(await process.answer(unasked), away)
+  t.strictSame(await process.answer(asked), {}, 'but what was confirmed since')
+})
+
 t.test('an answer of Redis that is overtaken by an end counts for nothing', async (t) => {
   const server = await startRedisServer({}, t)
   const proxy = await startFaultProxy({ host: server.host, port: server.port }, t)
@@ -452,6 +480,23 @@ t.test('a full server refuses writes, which wait, and lets sessions end', async 
   await server.command('config', 'set', 'maxmemory', '0')
   await eventually(() => process.store.buffered === 0)
   t.strictSame(await process.answer(one), { a: 2 })
+})
+
+t.test('a session that was revoked here, of which Redis has not been told yet, is not let in', async (t) => {
+  const server = await startRedisServer({}, t)
+  const [one, other] = [await openSessionProcess(t, server.url), await openSessionProcess(t, server.url)]
+  const [known, unknown] = [newAddress(), newAddress()]
+  await one.store.create(known, signedIn())
+  await other.store.create(unknown, signedIn())
+  await server.command('config', 'set', 'maxmemory', '1')
+  // What the full server refuses holds up what comes behind it.
+  t.equal(await one.store.save(known, change({ a: 1 })), 'saved')
+  t.match(await one.store.revokeAll(known.tag), { durability: 'buffered' })
+  t.equal(await one.answer(unknown), 'gone')
+  t.strictSame(await one.store.list(known.tag), [])
+  t.strictSame(await other.answer(unknown), {})
+  await server.command('config', 'set', 'maxmemory', '0')
+  await eventually(async () => (await other.answer(unknown)) === 'gone')
 })
 
 t.test('a session does not outlive its idle or absolute time in an outage', async (t) => {

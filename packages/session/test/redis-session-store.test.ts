@@ -217,6 +217,17 @@ t.test('a revocation that waited ends what there was when it was accepted, and n
   t.equal(await store.load(before), undefined)
 })
 
+t.test('a revocation holds for a session that the index has lost', async (t) => {
+  const store = await emptyStore(t)
+  const [lost, kept] = [newAddress(), newAddress()]
+  for (const address of [lost, kept]) await store.create(address, signedIn({ a: 1 }))
+  await redis.zrem(`sess:{${lost.tag}}:i`, lost.digest)
+  await store.revokeAll(lost.tag, kept.digest)
+  t.equal(await store.save(lost, change({ a: 2 })), 'gone')
+  t.equal(await store.load(lost), undefined)
+  t.strictSame((await store.load(kept))?.session.fields.get('a'), '1')
+})
+
 t.test('a session of typical content takes at most 2 KB', async (t) => {
   const store = await emptyStore(t)
   const address = newAddress()
