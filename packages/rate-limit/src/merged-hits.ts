@@ -67,7 +67,7 @@ function sameLimit(one: Limit, other: Limit): boolean {
  */
 export class MergedHits implements Counters {
   readonly #send: (batches: readonly Batch[]) => void
-  readonly #open = new Map<string, Batch>()
+  #open = new Map<string, Batch>()
   #batches: Batch[] = []
   #scheduled = false
 
@@ -101,7 +101,9 @@ export class MergedHits implements Counters {
   #flush(): void {
     const batches = this.#batches
     this.#batches = []
-    this.#open.clear()
+    // Not cleared: a table that was cleared keeps its entries and its successor reachable, and once it is
+    // old that holds the requests of every turn until the next full collection.
+    this.#open = new Map()
     this.#scheduled = false
     this.#send(batches)
   }
