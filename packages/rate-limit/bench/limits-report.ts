@@ -1,10 +1,12 @@
 import type { Scenario, Variant } from './limited-app.js'
 
-/** Requests per second of one variant in one scenario. */
+/** Requests of one variant in one scenario, for each second that the server's process spent computing. */
 export interface LimitsResult {
   readonly scenario: Scenario
   readonly variant: Variant
   readonly median: number
+  /** The median of the requests for each second on the clock, which is what the machine made of it. */
+  readonly medianOnTheClock: number
   /** The median over rounds of the ratio to the bare app in the same round. */
   readonly ofBare: number
   readonly samples: readonly number[]
@@ -53,7 +55,7 @@ export function withLimitsFigures(readme: string, report: LimitsResults): string
       (variant) => `| ${variant} | ${inOrder.map((scenario) => cell(scenario, variant)).join(' | ')} |`,
     ),
     '',
-    `The bare app answered ${Math.min(...bare)} to ${Math.max(...bare)} requests a second. Medians of ${rounds} rounds of ${secondsPerRound} s in turns, ${connections} connections, server, Redis and load on one machine; Node ${versions['node'] ?? ''}, Redis ${versions['redis'] ?? ''}, Fastify ${versions['fastify'] ?? ''}, @fastify/rate-limit ${versions['@fastify/rate-limit'] ?? ''}, rate-limiter-flexible ${versions['rate-limiter-flexible'] ?? ''}, ${machine.cpus} cores.`,
+    `Requests that the server's process answers in a second of its computing time: that of the bare app is ${Math.min(...bare)} to ${Math.max(...bare)}. Medians of ${rounds} rounds of ${secondsPerRound} s in turns, ${connections} connections, server, Redis and load on one machine; Node ${versions['node'] ?? ''}, Redis ${versions['redis'] ?? ''}, Fastify ${versions['fastify'] ?? ''}, @fastify/rate-limit ${versions['@fastify/rate-limit'] ?? ''}, rate-limiter-flexible ${versions['rate-limiter-flexible'] ?? ''}, ${machine.cpus} cores.`,
   ].join('\n')
   const [from, to] = [readme.indexOf(begin), readme.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`The README has lost its marks: ${begin} … ${end}`)

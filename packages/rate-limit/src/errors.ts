@@ -23,16 +23,24 @@ export const RateLimitNotReadyError: FastifyErrorConstructor<{ code: string }, [
   500,
 )
 
+// A refusal comes from no place in the code that anybody looks for, and its stack would cost more than
+// all the rest of answering it.
+const withStack = false
+
 const ExceededError: FastifyErrorConstructor<{ code: string }, Text> = createError<string, Text>(
   'STAY_RATE_EXCEEDED',
   'Rate limit exceeded, retry in %s',
   429,
+  Error,
+  withStack,
 )
 
 const BannedError: FastifyErrorConstructor<{ code: string }, Text> = createError<string, Text>(
   'STAY_RATE_BANNED',
   'Rate limit exceeded too often, retry in %s',
   403,
+  Error,
+  withStack,
 )
 
 const UnavailableError: FastifyErrorConstructor<{ code: string }, Cause> = createError<string, Cause>(

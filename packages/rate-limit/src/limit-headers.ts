@@ -2,6 +2,7 @@ import type { FastifyReply } from 'fastify'
 import { tightest, type Applied } from './applied-limit.js'
 import type { Limit } from './algorithms/limit.js'
 import type { DraftVersion, LimitHeaders } from './options.js'
+import type { Policy } from './policy.js'
 
 /** Options of {@link createHeaderWriter}. */
 export interface HeaderOptions {
@@ -23,8 +24,17 @@ const windowSeconds = ({ windowUs }: Limit): number => seconds(windowUs / 1000)
 /** Until when the client should count on what is left: for a refusal that is when it may come again. */
 const resetSeconds = ({ verdict }: Applied): number => seconds(verdict.resetMs)
 
-/** An RFC 9651 string. */
-const quoted = (name: string): string => `"${name.replace(/["\\]/g, '\\$&')}"`
+const quotedNames = new WeakMap<Policy, string>()
+
+/** The name of a policy as an RFC 9651 string. */
+function quotedName(policy: Policy): string {
+  let quoted = quotedNames.get(policy)
+  if (quoted === undefined) {
+    quoted = `"${policy.name.replace(/["\\]/g, '\\$&')}"`
+    quotedNames.set(policy, quoted)
+  }
+  return quoted
+}
 
 const policyItems = new WeakMap<Limit, string>()
 
@@ -32,13 +42,13 @@ const policyItems = new WeakMap<Limit, string>()
 function policyItem({ policy, ask: { limit } }: Applied): string {
   const known = policyItems.get(limit)
   if (known !== undefined) return known
-  const item = `${quoted(policy.name)};q=${limit.max};w=${windowSeconds(limit)}`
+  const item = `${quotedName(policy)};q=${limit.max};w=${windowSeconds(limit)}`
   if (policy.limit === limit) policyItems.set(limit, item)
   return item
 }
 
 function limitItem(applied: Applied): string {
-  return `${quoted(applied.policy.name)};r=${applied.verdict.remaining};t=${resetSeconds(applied)}`
+  return `${quotedName(applied.policy)};r=${applied.verdict.remaining};t=${resetSeconds(applied)}`
 }
 
 function list(applied: readonly Applied[], item: (applied: Applied) => string): string {

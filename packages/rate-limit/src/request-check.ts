@@ -63,22 +63,25 @@ export class RequestCheck {
 
   #decide(questions: readonly Question[], request: FastifyRequest, reply: FastifyReply, done: Done): void {
     const limiter = this.#options.limiter()
-    const verdicts: (Verdict | undefined)[] = questions.map(({ ask }) => limiter.known(ask))
-    if (verdicts.some((verdict) => verdict?.allowed === false)) {
+    const verdicts: (Verdict | undefined)[] = []
+    let open = 0
+    let refused = false
+    for (const { ask } of questions) {
+      const verdict = limiter.known(ask)
+      verdicts.push(verdict)
+      if (verdict === undefined) open += 1
+      else refused ||= !verdict.allowed
+    }
+    if (refused || open === 0) {
       this.#finish(questions, verdicts, request, reply, done)
       return
     }
-    let open = verdicts.filter((verdict) => verdict === undefined).length
     let failed: Error | undefined
-    if (open === 0) {
-      this.#finish(questions, verdicts, request, reply, done)
-      return
-    }
     for (const [index, { ask }] of questions.entries()) {
       if (verdicts[index] !== undefined) continue
       limiter.ask(ask, (error, verdict) => {
-        failed ??= error
         verdicts[index] = verdict
+        failed ??= error
         open -= 1
         if (open > 0) return
         if (failed === undefined) this.#finish(questions, verdicts, request, reply, done)

@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import { isRedisRefused, isRedisUnavailable, type RedisLink } from '@stayfast/redis-kit'
-import type { Decision, Limit, Run } from './algorithms/limit.js'
+import type { Algorithm, Decision, Limit } from './algorithms/limit.js'
 import { ChargeBack } from './charge-back.js'
 import { rateLimitUnavailable } from './errors.js'
 import { LiveInstances } from './live-instances.js'
 import { MemoryCounters } from './memory-counters.js'
-import { MergedHits } from './merged-hits.js'
+import { MergedHits, type Batch } from './merged-hits.js'
 import { OutageMode } from './outage-mode.js'
 import { MemoryLimitStore } from './stores/memory-limit-store.js'
 import { RedisLimitStore } from './stores/redis-limit-store.js'
@@ -30,6 +30,13 @@ export interface SharedCountersOptions {
 /** At the end of the process charges may take so long. */
 const closeMs = 500
 
+/** A script that decides on more of them would keep Redis from others for more than half a millisecond. */
+const mostCountersPerCommand = 64
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown))
+}
+
 /** The part of a limit that one of so many processes may give out by itself. */
 export function shareOf(limit: Limit, instances: number): Limit {
   const share = (units: number): number => Math.max(1, Math.floor(units / instances))
@@ -46,6 +53,7 @@ export class SharedCounters implements Counters {
   readonly instances: LiveInstances
   readonly #options: SharedCountersOptions
   readonly #store: RedisLimitStore
+  readonly #countersPerCommand: number
   readonly #merged: MergedHits
   readonly #local: MemoryCounters
   readonly #charges: ChargeBack
@@ -57,7 +65,10 @@ export class SharedCounters implements Counters {
     const nowUs = (): number => (link.clock.known ? link.clock.nowUs() : processNowUs())
     this.#options = options
     this.#store = new RedisLimitStore(link, keyPrefix)
-    this.#merged = new MergedHits((ask, runs) => this.#askRedis(ask, runs))
+    this.#countersPerCommand = link.traits.cluster ? 1 : mostCountersPerCommand
+    this.#merged = new MergedHits((batches) => {
+      this.#send(batches)
+    })
     this.#local = new MemoryCounters(new MemoryLimitStore(maxCounters, nowUs), 'local')
     this.#charges = new ChargeBack({
       send: (...charge) => this.#store.charge(...charge),
@@ -107,10 +118,48 @@ export class SharedCounters implements Counters {
     await this.instances.close()
   }
 
-  async #askRedis(ask: Ask, runs: readonly Run[]): Promise<Decision> {
-    const settling = this.#charges.settle(ask.name)
-    if (settling !== undefined) await settling
-    return this.#store.decide(ask.id, ask.limit, runs)
+  /** Asks for all in one command where that is possible; on a Cluster each counter lives on a node of its own. */
+  #send(batches: readonly Batch[]): void {
+    const groups = new Map<Algorithm, Batch[]>()
+    for (const batch of batches) {
+      const { algorithm } = batch.ask.limit
+      const group = groups.get(algorithm)
+      const uncharged = this.#charges.settle(batch.ask.name)
+      if (uncharged !== undefined) void this.#askAfter(uncharged, batch)
+      else if (group === undefined || group.length >= this.#countersPerCommand) {
+        groups.set(algorithm, [batch])
+        if (group !== undefined) void this.#ask(group)
+      } else group.push(batch)
+    }
+    for (const group of groups.values()) void this.#ask(group)
+  }
+
+  async #askAfter(uncharged: Promise<void>, batch: Batch): Promise<void> {
+    try {
+      await uncharged
+    } catch (error) {
+      batch.fail(toError(error))
+      return
+    }
+    await this.#ask([batch])
+  }
+
+  async #ask(batches: readonly Batch[]): Promise<void> {
+    let decisions: readonly (Decision | Error)[]
+    try {
+      decisions = await this.#store.decideAll(
+        batches.map(({ ask, runs }) => ({ id: ask.id, limit: ask.limit, runs })),
+      )
+    } catch (error) {
+      for (const batch of batches) batch.fail(toError(error))
+      return
+    }
+    for (const [index, batch] of batches.entries()) {
+      const decision = decisions[index]
+      if (decision === undefined || decision instanceof Error)
+        batch.fail(decision ?? new TypeError('no decision'))
+      else batch.settle(decision)
+    }
   }
 
   #withoutRedis(ask: Ask, settle: Settle, cause: Error | undefined): void {
@@ -132,7 +181,7 @@ export class SharedCounters implements Counters {
   #chargeAll(): void {
     // What Redis does not take now stays, and is charged before its counter is asked.
     this.#charges.settleAll().catch((error: unknown) => {
-      this.#leave(error instanceof Error ? error : undefined)
+      this.#leave(toError(error))
     })
   }
 

@@ -48,11 +48,31 @@ t.test('100 requests of one turn are one command', async (t) => {
   t.equal(codes.filter((code) => code === 200).length, 60)
 })
 
-t.test('several policies are a command each, and none when one of them is known to refuse', async (t) => {
-  const app = await open(t, { max: 9, policies: [{ name: 'all', max: 2, keyGenerator: () => 'all' }] })
-  t.same(await server.countCommands(() => statuses(app, 2)), { evalsha: 4 })
-  t.same(await server.countCommands(() => statuses(app, 20)), {})
+t.test('100 clients in one turn are two commands, each with its own count', async (t) => {
+  const app = await open(t, { max: 1 })
+  let codes: number[] = []
+  const ask = async (): Promise<void> => {
+    const clients = Array.from({ length: 100 }, (_, index) => `10.0.${index}.1`)
+    const responses = await Promise.all(
+      clients.map((remoteAddress) => app.inject({ url: '/', remoteAddress })),
+    )
+    codes = responses.map(({ statusCode }) => statusCode)
+  }
+  const commands = await server.countCommands(ask)
+  t.ok((commands['evalsha'] ?? 0) <= 5, JSON.stringify(commands))
+  t.same([...new Set(codes)], [200])
+  await ask()
+  t.same([...new Set(codes)], [429])
 })
+
+t.test(
+  'several policies are at most a command each, and none when one of them is known to refuse',
+  async (t) => {
+    const app = await open(t, { max: 9, policies: [{ name: 'all', max: 2, keyGenerator: () => 'all' }] })
+    t.same(await server.countCommands(() => statuses(app, 2)), { evalsha: 2 })
+    t.same(await server.countCommands(() => statuses(app, 20)), {})
+  },
+)
 
 t.test('what is excluded, allowed or not concerned costs nothing', async (t) => {
   const app = await open(t, {

@@ -31,9 +31,12 @@ function open(): {
 } {
   const store = new MemoryLimitStore(100, () => startUs)
   const sent: { key: string; runs: readonly Run[] }[] = []
-  const hits = new MergedHits((ask, runs) => {
-    sent.push({ key: ask.id.key, runs })
-    return store.decide(ask.id, ask.limit, runs)
+  const hits = new MergedHits((batches) => {
+    for (const batch of batches) {
+      const { ask, runs } = batch
+      sent.push({ key: ask.id.key, runs: [...runs] })
+      batch.settle(store.decideNow(ask.id, ask.limit, runs))
+    }
   })
   const decide = (ask: Ask): Promise<Verdict> =>
     new Promise((resolve, reject) => {
@@ -45,7 +48,7 @@ function open(): {
   return { hits, sent, decide }
 }
 
-t.test('requests of one turn are one command, and those that came first get in', async (t) => {
+t.test('requests of one turn are one question, and those that came first get in', async (t) => {
   const { sent, decide } = open()
   const verdicts = await Promise.all(Array.from({ length: 6 }, () => decide(askFor('a'))))
   t.same(
@@ -96,7 +99,7 @@ t.test(
   },
 )
 
-t.test('more runs than fit into a command are several, in order', async (t) => {
+t.test('more runs than fit into a question are several, in order', async (t) => {
   const { sent, decide } = open()
   const limit = limitOf(1200)
   const verdicts = await Promise.all(
@@ -139,7 +142,9 @@ t.test('merged or one by one, whatever they cost: the same requests get in', asy
 })
 
 t.test('when it cannot be decided every request is told', async (t) => {
-  const hits = new MergedHits(() => Promise.reject(new Error('away')))
+  const hits = new MergedHits((batches) => {
+    for (const batch of batches) batch.fail(new Error('away'))
+  })
   const told = await Promise.all(
     [1, 2, 3].map(
       () =>

@@ -1,38 +1,48 @@
-import { preludeLua } from './script-parts.js'
+import { decideEachLua, preludeLua } from './script-parts.js'
 
 /** A hash: `window` counts windows since 1970, `used` its units. */
 const windowLua = `
-local length = tonumber(ARGV[1])
-local window = math.floor(now / length)
-local state = redis.call('HMGET', key, 'window', 'used')
-local stored, used = tonumber(state[1]), tonumber(state[2]) or 0
--- A clock that went back a little stays in the window that has begun; by more, it begins afresh.
-local stale = stored and (window > stored or window < stored - 1)
-if stale then used = 0 elseif stored then window = stored end
-local start = window * length
-local ends = start + length - math.max(now, start)
--- Longer than the window by another one where the clock is behind it.
-local ttl = math.ceil((start + length - now) / 1000) + 1
+local function open_window(key, length, now)
+  local state = redis.call('HMGET', key, 'window', 'used')
+  local window, stored, used = math.floor(now / length), tonumber(state[1]), tonumber(state[2]) or 0
+  -- A clock that went back a little stays in the window that has begun; by more, it begins afresh.
+  local stale = stored and (window > stored or window < stored - 1)
+  if stale then used = 0 elseif stored then window = stored end
+  local start = window * length
+  return {
+    window = window, stored = stored, used = used, stale = stale,
+    ends = start + length - math.max(now, start),
+    ttl = math.ceil((start + length - now) / 1000) + 1,
+  }
+end
+`
+
+const decideLua = `
+local function decide(key, limit, admit, now)
+  local length, max = limit[1], limit[2]
+  local open = open_window(key, length, now)
+  local available = max - open.used
+  local taken, reply = admit(available, function() return open.ends end)
+  local used = open.used + taken
+  if taken > 0 then
+    if open.stale then redis.call('DEL', key) end
+    redis.call('HSET', key, 'window', string.format('%.0f', open.window), 'used', used)
+    redis.call('PEXPIRE', key, open.ttl)
+  elseif open.stored then
+    heal(key, open.ttl)
+  end
+  return available, used == 0 and 0 or open.ends, reply
+end
 `
 
 /**
- * KEYS   the counter
- * ARGV   µs of the window · max · then of each run: cost, count
- * reply  units available before · µs until all are · of each run: admitted, µs until the others may be
+ * KEYS   counters; on a cluster one
+ * ARGV   of each as {@link decideEachLua} says, its limit: µs of the window · max
+ * reply  of each: units available before · µs until all are · of each run: admitted, µs until the others
+ *        may be; or a text that says what is wrong with the key
  */
 export function fixedWindowLua(timeLua: string): string {
-  return `${preludeLua(timeLua)}${windowLua}
-local available = tonumber(ARGV[2]) - used
-local taken, reply = admit(available, 3, function() return ends end)
-if taken > 0 then
-  if stale then redis.call('DEL', key) end
-  redis.call('HSET', key, 'window', string.format('%.0f', window), 'used', used + taken)
-  redis.call('PEXPIRE', key, ttl)
-elseif stored then
-  heal(ttl)
-end
-return { available, used + taken == 0 and 0 or ends, unpack(reply) }
-`
+  return `${preludeLua(timeLua)}${windowLua}${decideEachLua(decideLua)}`
 }
 
 /**
@@ -45,12 +55,14 @@ return { available, used + taken == 0 and 0 or ends, unpack(reply) }
  */
 export function chargeFixedWindowLua(timeLua: string): string {
   return `${preludeLua(timeLua)}${windowLua}
-local charge = 'charge:' .. ARGV[2]
-if tonumber(ARGV[3]) < window then return 0 end
-if not stale and redis.call('HEXISTS', key, charge) == 1 then return 0 end
-if stale then redis.call('DEL', key) end
-redis.call('HSET', key, 'window', string.format('%.0f', window), 'used', used + tonumber(ARGV[4]), charge, 1)
-redis.call('PEXPIRE', key, ttl)
+local key, charge = KEYS[1], 'charge:' .. ARGV[2]
+local open = open_window(key, tonumber(ARGV[1]), now)
+if tonumber(ARGV[3]) < open.window then return 0 end
+if not open.stale and redis.call('HEXISTS', key, charge) == 1 then return 0 end
+if open.stale then redis.call('DEL', key) end
+local used = open.used + tonumber(ARGV[4])
+redis.call('HSET', key, 'window', string.format('%.0f', open.window), 'used', used, charge, 1)
+redis.call('PEXPIRE', key, open.ttl)
 return 1
 `
 }

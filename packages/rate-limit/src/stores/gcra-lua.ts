@@ -1,38 +1,50 @@
-import { preludeLua } from './script-parts.js'
+import { decideEachLua, preludeLua } from './script-parts.js'
 
 /** A hash with one number, `arrival`: when everything will be available again. A denial writes nothing. */
 const debtLua = `
-local unit, burst, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local most = tonumber(ARGV[4]) * burst * unit
-local arrival = tonumber(redis.call('HGET', key, 'arrival'))
-local debt = math.min(math.max((arrival or 0) - now, 0), most)
--- A clock that was set back by a day would block for a day.
-if arrival and arrival - now > most then redis.call('HSET', key, 'arrival', string.format('%.1f', now + most)) end
-
 -- A window longer than it counts, so that a charge is recognised when it comes again.
-local function ttl(owed) return math.ceil((owed + window) / 1000) + 1 end
+local function ttl(owed, window) return math.ceil((owed + window) / 1000) + 1 end
+
+local function read_arrival(key, now, most)
+  local arrival = tonumber(redis.call('HGET', key, 'arrival'))
+  if arrival and arrival - now > most then
+    -- A clock that was set back by a day would block for a day.
+    arrival = now + most
+    redis.call('HSET', key, 'arrival', string.format('%.1f', arrival))
+  end
+  return arrival
+end
+`
+
+const decideLua = `
+local function decide(key, limit, admit, now)
+  local unit, burst, window, most = limit[1], limit[2] * limit[1], limit[3], limit[4] * limit[2] * limit[1]
+  local arrival = read_arrival(key, now, most)
+  local debt = math.max((arrival or 0) - now, 0)
+  local available = math.floor((burst - debt) / unit)
+  local taken, reply = admit(available, function(cost, left)
+    return debt + (available - left + cost) * unit - burst
+  end)
+  local owed = debt + taken * unit
+  if taken > 0 then
+    redis.call('HSET', key, 'arrival', string.format('%.1f', now + owed))
+    redis.call('PEXPIRE', key, ttl(owed, window))
+  elseif arrival then
+    heal(key, ttl(owed, window))
+  end
+  return available, math.ceil(owed), reply
+end
 `
 
 /**
- * KEYS   the counter
- * ARGV   µs of a unit · burst · µs of the window · bursts of debt at most · then of each run: cost, count
- * reply  units available before · µs until all are · of each run: admitted, µs until the others may be
+ * KEYS   counters; on a cluster one
+ * ARGV   of each as {@link decideEachLua} says, its limit: µs of a unit · burst · µs of the window · bursts
+ *        of debt at most
+ * reply  of each: units available before · µs until all are · of each run: admitted, µs until the others
+ *        may be; or a text that says what is wrong with the key
  */
 export function gcraLua(timeLua: string): string {
-  return `${preludeLua(timeLua)}${debtLua}
-local available = math.floor((burst * unit - debt) / unit)
-local taken, reply = admit(available, 5, function(cost, left)
-  return debt + (available - left + cost) * unit - burst * unit
-end)
-local owed = debt + taken * unit
-if taken > 0 then
-  redis.call('HSET', key, 'arrival', string.format('%.1f', now + owed))
-  redis.call('PEXPIRE', key, ttl(owed))
-elseif arrival then
-  heal(ttl(owed))
-end
-return { available, math.ceil(owed), unpack(reply) }
-`
+  return `${preludeLua(timeLua)}${debtLua}${decideEachLua(decideLua)}`
 }
 
 /**
@@ -46,9 +58,12 @@ return { available, math.ceil(owed), unpack(reply) }
  */
 export function chargeGcraLua(timeLua: string): string {
   return `${preludeLua(timeLua)}${debtLua}
+local key, unit, window = KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[3])
+local most = tonumber(ARGV[4]) * tonumber(ARGV[2]) * unit
 local charge = 'charge:' .. ARGV[5]
 if redis.call('HEXISTS', key, charge) == 1 then return 0 end
-local owed = math.max(math.min(arrival or 0, now + most) + tonumber(ARGV[6]) * unit, tonumber(ARGV[7])) - now
+local arrival = read_arrival(key, now, most) or 0
+local owed = math.max(arrival + tonumber(ARGV[6]) * unit, tonumber(ARGV[7])) - now
 if owed <= 0 then return 0 end
 owed = math.min(owed, most)
 local all = redis.call('HGETALL', key)
@@ -56,7 +71,7 @@ for i = 1, #all, 2 do
   if string.sub(all[i], 1, 7) == 'charge:' and tonumber(all[i + 1]) < now - window then redis.call('HDEL', key, all[i]) end
 end
 redis.call('HSET', key, 'arrival', string.format('%.1f', now + owed), charge, string.format('%.0f', now))
-redis.call('PEXPIRE', key, ttl(owed))
+redis.call('PEXPIRE', key, ttl(owed, window))
 return 1
 `
 }

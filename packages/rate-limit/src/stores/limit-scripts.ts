@@ -1,4 +1,4 @@
-import { defineScript, type RedisArgument, type Script } from '@stayfast/redis-kit'
+import { defineScript, type Script } from '@stayfast/redis-kit'
 import { intervalUs, mostBurstsOfDebt } from '../algorithms/gcra.js'
 import type { Algorithm, Decision, Limit, Run, RunDecision } from '../algorithms/limit.js'
 import { bucketUs, countedBuckets } from '../algorithms/sliding-window.js'
@@ -9,28 +9,36 @@ import { chargeSlidingWindowLua, slidingWindowLua } from './sliding-window-lua.j
 
 /** The scripts of one algorithm, and what of a limit they are told. */
 export interface LimitScripts {
-  readonly decide: Script<Decision>
-  /** Arguments of {@link decide} before the runs. */
-  readonly decideArgs: (limit: Limit) => RedisArgument[]
+  /** Decides on several counters in one command; a text says what is wrong with the key of one. */
+  readonly decide: Script<readonly (Decision | string)[]>
+  /** What {@link decide} is told of a limit. */
+  readonly limitArgs: (limit: Limit) => readonly number[]
   readonly charge: Script<boolean>
   /** Arguments of {@link charge} before its id and the usage. */
-  readonly chargeArgs: (limit: Limit) => RedisArgument[]
+  readonly chargeArgs: (limit: Limit) => readonly number[]
 }
 
-function decision(reply: unknown): Decision {
-  if (!Array.isArray(reply)) throw new TypeError('The script answered no list.')
-  const [available, resetUs, ...rest] = reply.map(Number)
+/** What a script says of one counter: a decision, or what is wrong with its key. */
+function decision(reply: unknown): Decision | string {
+  if (!Array.isArray(reply)) return String(reply)
   const runs: RunDecision[] = []
-  for (let i = 0; i < rest.length; i += 2) runs.push({ admitted: rest[i] ?? 0, retryUs: rest[i + 1] ?? 0 })
-  return { available: available ?? 0, resetUs: resetUs ?? 0, runs }
+  for (let i = 2; i < reply.length; i += 2) {
+    runs.push({ admitted: Number(reply[i]), retryUs: Number(reply[i + 1]) })
+  }
+  return { available: Number(reply[0]), resetUs: Number(reply[1]), runs }
+}
+
+function decisions(reply: unknown): readonly (Decision | string)[] {
+  if (!Array.isArray(reply)) throw new TypeError('The script answered no list.')
+  return reply.map(decision)
 }
 
 const charged = (reply: unknown): boolean => reply === 1
 
 /** @param timeLua - What gives the time inside the scripts; the server's own by default. */
 export function limitScripts(timeLua: string = redisTime): Readonly<Record<Algorithm, LimitScripts>> {
-  const sliding = (limit: Limit): RedisArgument[] => [bucketUs(limit), countedBuckets]
-  const gcra = (limit: Limit): RedisArgument[] => [
+  const sliding = (limit: Limit): readonly number[] => [bucketUs(limit), countedBuckets]
+  const gcra = (limit: Limit): readonly number[] => [
     intervalUs(limit),
     limit.burst,
     limit.windowUs,
@@ -38,27 +46,28 @@ export function limitScripts(timeLua: string = redisTime): Readonly<Record<Algor
   ]
   return {
     'sliding-window': {
-      decide: defineScript(slidingWindowLua(timeLua), decision),
-      decideArgs: (limit) => [...sliding(limit), limit.max],
+      decide: defineScript(slidingWindowLua(timeLua), decisions),
+      limitArgs: (limit) => [...sliding(limit), limit.max],
       charge: defineScript(chargeSlidingWindowLua(timeLua), charged),
       chargeArgs: sliding,
     },
     gcra: {
-      decide: defineScript(gcraLua(timeLua), decision),
-      decideArgs: gcra,
+      decide: defineScript(gcraLua(timeLua), decisions),
+      limitArgs: gcra,
       charge: defineScript(chargeGcraLua(timeLua), charged),
       chargeArgs: gcra,
     },
     'fixed-window': {
-      decide: defineScript(fixedWindowLua(timeLua), decision),
-      decideArgs: (limit) => [limit.windowUs, limit.max],
+      decide: defineScript(fixedWindowLua(timeLua), decisions),
+      limitArgs: (limit) => [limit.windowUs, limit.max],
       charge: defineScript(chargeFixedWindowLua(timeLua), charged),
       chargeArgs: (limit) => [limit.windowUs],
     },
   }
 }
 
-/** Runs as the scripts read them. */
-export function runArgs(runs: readonly Run[]): number[] {
-  return runs.flatMap(({ cost, count }) => [cost, count])
+/** Adds what the scripts are to be told of one counter. */
+export function pushCounterArgs(args: number[], limitArgs: readonly number[], runs: readonly Run[]): void {
+  args.push(limitArgs.length, 2 * runs.length, ...limitArgs)
+  for (const { cost, count } of runs) args.push(cost, count)
 }

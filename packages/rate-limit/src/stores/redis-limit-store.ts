@@ -1,9 +1,16 @@
-import { Keyspace, type RedisLink } from '@stayfast/redis-kit'
+import { Keyspace, RedisMisuseError, type RedisLink } from '@stayfast/redis-kit'
 import type { Algorithm, Decision, Limit, Run, Usage } from '../algorithms/limit.js'
 import { countsBy, type CounterId, type LimitStore } from './limit-store.js'
-import { limitScripts, runArgs, type LimitScripts } from './limit-scripts.js'
+import { limitScripts, pushCounterArgs, type LimitScripts } from './limit-scripts.js'
 
-/** Counters in Redis: one key each, one command for each decision. */
+/** What is asked of one counter. */
+export interface Question {
+  readonly id: CounterId
+  readonly limit: Limit
+  readonly runs: readonly Run[]
+}
+
+/** Counters in Redis: one key each, at most one command for each decision. */
 export class RedisLimitStore implements LimitStore {
   readonly #link: RedisLink
   readonly #keys: Keyspace
@@ -20,10 +27,30 @@ export class RedisLimitStore implements LimitStore {
   }
 
   /** @throws What {@link RedisLink.run} throws. */
-  decide(id: CounterId, limit: Limit, runs: readonly Run[]): Promise<Decision> {
-    const { decide, decideArgs } = this.#scripts[limit.algorithm]
-    return this.#link.run((redis) =>
-      decide.run(redis, [this.#key(id, limit)], [...decideArgs(limit), ...runArgs(runs)]),
+  async decide(id: CounterId, limit: Limit, runs: readonly Run[]): Promise<Decision> {
+    const [decision] = await this.decideAll([{ id, limit, runs }])
+    if (decision === undefined || decision instanceof Error) throw decision ?? new TypeError('no decision')
+    return decision
+  }
+
+  /**
+   * Decides on several counters of one algorithm in one command. On a Cluster it may be one only.
+   *
+   * @returns For each its decision, or the error of a counter that cannot be used.
+   * @throws What {@link RedisLink.run} throws.
+   */
+  async decideAll(questions: readonly Question[]): Promise<readonly (Decision | Error)[]> {
+    const algorithm = questions[0]?.limit.algorithm ?? 'sliding-window'
+    const { decide, limitArgs } = this.#scripts[algorithm]
+    const keys: string[] = []
+    const args: number[] = []
+    for (const { id, limit, runs } of questions) {
+      keys.push(this.#key(id, limit))
+      pushCounterArgs(args, limitArgs(limit), runs)
+    }
+    const decisions = await this.#link.run((redis) => decide.run(redis, keys, args))
+    return decisions.map((decision, index) =>
+      typeof decision === 'string' ? this.#unusable(keys[index] ?? '', decision) : decision,
     )
   }
 
@@ -37,6 +64,14 @@ export class RedisLimitStore implements LimitStore {
     const { charge, chargeArgs } = this.#scripts[limit.algorithm]
     return this.#link.run((redis) =>
       charge.run(redis, [this.#key(id, limit)], [...chargeArgs(limit), chargeId, ...usage.toCharge()]),
+    )
+  }
+
+  #unusable(key: string, text: string): Error {
+    const cause = new Error(text)
+    return new RedisMisuseError(
+      `The key ${key} holds something else than a counter: find out who wrote it, then delete it or set nameSpace.`,
+      { cause },
     )
   }
 

@@ -1,71 +1,92 @@
-import { preludeLua } from './script-parts.js'
+import { decideEachLua, preludeLua } from './script-parts.js'
 
 /**
  * A hash: `bucket` the newest bucket in which something was admitted, `used` the units of all buckets that
  * count, and a ring of their units by bucket % buckets. So a decision touches what changed, not the row.
  *
- * `roll` brings the ring to the present without writing: it leaves in `gone` what has to be written.
+ * `open_ring` brings the ring to the present without writing; `write_roll` writes what has left it.
  */
 const ringLua = `
-local width, slots = tonumber(ARGV[1]), tonumber(ARGV[2])
-local ttl = math.ceil(slots * width / 1000) + 1
-local bucket = math.floor(now / width)
-local state = redis.call('HMGET', key, 'bucket', 'used')
-local newest, used = tonumber(state[1]), tonumber(state[2]) or 0
-local gone, stale = {}, false
+local function open_ring(key, width, slots, now)
+  local state = redis.call('HMGET', key, 'bucket', 'used')
+  local ring = {
+    key = key, width = width, slots = slots, now = now,
+    ttl = math.ceil(slots * width / 1000) + 1,
+    bucket = math.floor(now / width),
+    newest = tonumber(state[1]), used = tonumber(state[2]) or 0,
+    gone = {}, stale = false,
+  }
+  local newest = ring.newest
+  if newest then
+    if math.abs(ring.bucket - newest) >= slots then
+      ring.stale, ring.used = true, 0
+    elseif ring.bucket > newest then
+      for i = newest + 1, ring.bucket do ring.gone[#ring.gone + 1] = i % slots end
+      for _, units in ipairs(redis.call('HMGET', key, unpack(ring.gone))) do
+        ring.used = ring.used - (tonumber(units) or 0)
+      end
+    else
+      -- The clock of a new primary may be a little behind.
+      ring.bucket = newest
+      ring.now = math.max(now, newest * width)
+    end
+  end
+  return ring
+end
 
-if newest then
-  if math.abs(bucket - newest) >= slots then
-    stale, used = true, 0
-  elseif bucket > newest then
-    for i = newest + 1, bucket do gone[#gone + 1] = i % slots end
-    for _, units in ipairs(redis.call('HMGET', key, unpack(gone))) do used = used - (tonumber(units) or 0) end
-  else
-    -- The clock of a new primary may be a little behind.
-    bucket = newest
-    now = math.max(now, bucket * width)
+local function write_roll(ring)
+  if ring.stale then
+    redis.call('DEL', ring.key)
+  elseif #ring.gone > 0 then
+    redis.call('HDEL', ring.key, unpack(ring.gone))
   end
 end
+`
 
-local function write_roll()
-  if stale then redis.call('DEL', key) elseif #gone > 0 then redis.call('HDEL', key, unpack(gone)) end
+const decideLua = `
+-- When so many units will have left the window; what was just taken leaves last.
+local function retry_after(ring, units)
+  local last = ring.bucket
+  if ring.newest and not ring.stale then
+    local counted = {}
+    for i = ring.bucket - ring.slots + 1, ring.newest do counted[#counted + 1] = i % ring.slots end
+    for i, value in ipairs(redis.call('HMGET', ring.key, unpack(counted))) do
+      units = units - (tonumber(value) or 0)
+      if units <= 0 then
+        last = ring.bucket - ring.slots + i
+        break
+      end
+    end
+  end
+  return (last + ring.slots) * ring.width - ring.now
 end
 
-local function counts(i)
-  if stale or i > newest then return 0 end
-  return tonumber(redis.call('HGET', key, i % slots)) or 0
+local function decide(key, limit, admit, now)
+  local width, slots, max = limit[1], limit[2], limit[3]
+  local ring = open_ring(key, width, slots, now)
+  local available = max - ring.used
+  local taken, reply = admit(available, function(cost, left) return retry_after(ring, cost - left) end)
+  if taken > 0 then
+    write_roll(ring)
+    redis.call('HSET', key, 'bucket', string.format('%.0f', ring.bucket), 'used', ring.used + taken)
+    redis.call('HINCRBY', key, ring.bucket % slots, taken)
+    redis.call('PEXPIRE', key, ring.ttl)
+  elseif ring.newest then
+    heal(key, ring.ttl)
+  end
+  local used = ring.used + taken
+  return available, used == 0 and 0 or (ring.bucket + slots) * width - ring.now, reply
 end
 `
 
 /**
- * KEYS   the counter
- * ARGV   µs of a bucket · buckets that count · max · then of each run: cost, count
- * reply  units available before · µs until all are · of each run: admitted, µs until the others may be
+ * KEYS   counters; on a cluster one
+ * ARGV   of each as {@link decideEachLua} says, its limit: µs of a bucket · buckets that count · max
+ * reply  of each: units available before · µs until all are · of each run: admitted, µs until the others
+ *        may be; or a text that says what is wrong with the key
  */
 export function slidingWindowLua(timeLua: string): string {
-  return `${preludeLua(timeLua)}${ringLua}
-local available = tonumber(ARGV[3]) - used
-local taken, reply = admit(available, 4, function(cost, left)
-  local needed = cost - left
-  if newest then
-    for i = bucket - slots + 1, bucket do
-      needed = needed - counts(i)
-      if needed <= 0 then return (i + slots) * width - now end
-    end
-  end
-  return (bucket + slots) * width - now
-end)
-if taken > 0 then
-  write_roll()
-  redis.call('HSET', key, 'bucket', string.format('%.0f', bucket), 'used', used + taken)
-  redis.call('HINCRBY', key, bucket % slots, taken)
-  redis.call('PEXPIRE', key, ttl)
-elseif newest then
-  heal(ttl)
-end
-local reset = used + taken == 0 and 0 or (bucket + slots) * width - now
-return { available, reset, unpack(reply) }
-`
+  return `${preludeLua(timeLua)}${ringLua}${decideEachLua(decideLua)}`
 }
 
 /**
@@ -78,26 +99,29 @@ return { available, reset, unpack(reply) }
  */
 export function chargeSlidingWindowLua(timeLua: string): string {
   return `${preludeLua(timeLua)}${ringLua}
+local key, slots = KEYS[1], tonumber(ARGV[2])
+local ring = open_ring(key, tonumber(ARGV[1]), slots, now)
 local charge = 'charge:' .. ARGV[3]
-if not stale and redis.call('HEXISTS', key, charge) == 1 then return 0 end
-local oldest, units = bucket - slots, {}
+if not ring.stale and redis.call('HEXISTS', key, charge) == 1 then return 0 end
+local oldest, units = ring.bucket - slots, {}
 for i = 4, #ARGV, 2 do
   -- A process whose idea of the time runs ahead means now.
-  local at = math.min(tonumber(ARGV[i]), bucket)
+  local at = math.min(tonumber(ARGV[i]), ring.bucket)
   if at > oldest then units[#units + 1] = { at % slots, tonumber(ARGV[i + 1]) } end
 end
 if #units == 0 then return 0 end
-write_roll()
+write_roll(ring)
 local all = redis.call('HGETALL', key)
 for i = 1, #all, 2 do
   if string.sub(all[i], 1, 7) == 'charge:' and tonumber(all[i + 1]) <= oldest then redis.call('HDEL', key, all[i]) end
 end
+local used, bucket = ring.used, string.format('%.0f', ring.bucket)
 for _, each in ipairs(units) do
   used = used + each[2]
   redis.call('HINCRBY', key, each[1], each[2])
 end
-redis.call('HSET', key, 'bucket', string.format('%.0f', bucket), 'used', used, charge, string.format('%.0f', bucket))
-redis.call('PEXPIRE', key, ttl)
+redis.call('HSET', key, 'bucket', bucket, 'used', used, charge, bucket)
+redis.call('PEXPIRE', key, ring.ttl)
 return 1
 `
 }
