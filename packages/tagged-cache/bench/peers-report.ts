@@ -39,7 +39,9 @@ const begin = '<!-- figures of bench/results/peers.json, by pnpm bench -->'
 const end = '<!-- end of figures -->'
 
 function percent(multiple: number | undefined): string {
-  return multiple === undefined ? '–' : `${multiple >= 0.1 ? Math.round(multiple * 100) : (multiple * 100).toFixed(1)} %`
+  return multiple === undefined
+    ? '–'
+    : `${multiple >= 0.1 ? Math.round(multiple * 100) : (multiple * 100).toFixed(1)} %`
 }
 
 /** The README with the figures of this report between its marks. */

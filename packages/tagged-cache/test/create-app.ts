@@ -46,9 +46,8 @@ export async function createCachedApp(
 ): Promise<FastifyInstance> {
   const { app } = createApp(t)
   app.register(taggedCache, options)
-  app.register((scope, _options, done) => {
+  app.register(async (scope) => {
     routes(scope)
-    done()
   })
   await app.ready()
   return app
