@@ -1,4 +1,4 @@
-import type { OutboxLogger, RedisLink } from '@stayfast/redis-kit'
+import type { Bus, OutboxLogger, RedisLink } from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
 import {
   cacheCall,
@@ -8,7 +8,15 @@ import {
   type CacheCall,
   type CallDefaults,
 } from './cache-call.js'
-import { hasTags, isCurrent, usableUntilMs, type CacheEntry, type EntryTimes } from './cache-entry.js'
+import {
+  hasTags,
+  isCurrent,
+  promiseOf,
+  usableUntilMs,
+  valueOf,
+  type CacheEntry,
+  type EntryTimes,
+} from './cache-entry.js'
 import { CacheEvents } from './cache-events.js'
 import {
   statsOf,
@@ -19,7 +27,8 @@ import {
   type StoredSize,
 } from './cache-stats.js'
 import { jsonCodec, type Codec } from './codec.js'
-import { EntryFactory } from './entry-factory.js'
+import { CoarseClock } from './coarse-clock.js'
+import { EntryFactory, type DecodedEntry } from './entry-factory.js'
 import { CacheClosedError, CacheTooLargeError, CacheValueError } from './errors.js'
 import { KeyWatch } from './key-watch.js'
 import { LocalLevel } from './levels/local-level.js'
@@ -82,6 +91,8 @@ export class CacheEngine {
   readonly #entries: EntryFactory
   readonly #lookups: Lookups
   readonly #loads: Loads
+  readonly #clock = new CoarseClock()
+  readonly #bus: Bus | undefined
   readonly #copying: boolean
   readonly #fleet: Fleet | undefined
   readonly #storedSize: StoredSizeReader | undefined
@@ -133,6 +144,7 @@ export class CacheEngine {
               this.#outage.version = localVersion()
             },
           })
+    this.#bus = this.shared?.bus
     if (this.shared !== undefined) {
       const { bus, keys } = this.shared
       const report = (): ProcessReport => ({ counters: this.counters, sizes: this.sizes })
@@ -202,8 +214,8 @@ export class CacheEngine {
     loader: Loader<unknown>,
     options: GetOrSetOptions | undefined,
   ): Promise<unknown> {
-    const entry = this.fresh(scope, key, options?.tags ?? noTags, options?.consistency, 'j')
-    if (entry !== undefined) return this.#copying ? this.#copy(entry) : entry.promise
+    const entry = this.fresh(scope, key, options?.tags ?? noTags, options?.consistency, jsonCodec)
+    if (entry !== undefined) return this.#copying ? this.#copy(entry) : promiseOf(entry)
     return this.#getOrLoad(scope, key, loader, options ?? noOptions)
   }
 
@@ -213,17 +225,17 @@ export class CacheEngine {
     key: string,
     tags: readonly string[],
     consistency: ReadOptions['consistency'],
-    codec: string,
+    codec: Codec<unknown>,
   ): CacheEntry | undefined {
     if (typeof key !== 'string') return undefined
     const entry = this.#local.get(scope.nameOf(key))
     if (
       entry === undefined ||
       consistency === 'strong' ||
-      performance.now() >= entry.refreshAtMs ||
+      this.#clock.nowMs() >= entry.refreshAtMs ||
       entry.codec !== codec ||
-      !(this.shared === undefined || this.shared.trusted) ||
-      !isCurrent(entry, this.#table.period) ||
+      this.#bus?.covered === false ||
+      !isCurrent(entry, this.#table) ||
       !(scope.isRoot ? hasTags(entry, tags) : hasTags(entry, tagNames(scope, tags)))
     ) {
       return undefined
@@ -258,11 +270,12 @@ export class CacheEngine {
   }
 
   async get(scope: Scope, key: string, options: ReadOptions | undefined): Promise<unknown> {
-    const entry = this.fresh(scope, key, noTags, options?.consistency, 'j')
+    const entry = this.fresh(scope, key, noTags, options?.consistency, jsonCodec)
     if (entry !== undefined) return this.#valueOf(entry)
     checkCallOptions(options ?? noOptions)
     const found = await this.peek(scope, key, jsonCodec, options?.consistency === 'strong')
-    return found === undefined ? undefined : this.#valueOf(found)
+    if (found === undefined) return undefined
+    return this.#copying ? parseCopy(found.entry) : found.value
   }
 
   /** An entry that may be answered, stale or not; nothing is loaded. */
@@ -271,19 +284,20 @@ export class CacheEngine {
     key: string,
     codec: Codec<unknown>,
     strong = false,
-  ): Promise<CacheEntry | undefined> {
+  ): Promise<DecodedEntry | undefined> {
     if (this.#closed) throw new CacheClosedError()
     const name = scope.nameOf(nameOf('key', key))
     const lookup = this.#lookups.begin({ name, epochs: scope.epochs, tags: noTags, strong, codec })
     try {
-      const { entry, level } = await lookup.found
+      const found = await lookup.found
+      const { entry, level } = found
       const nowMs = performance.now()
       if (entry === undefined || nowMs >= entry.staleUntilMs) {
         this.#miss(name, false)
         return undefined
       }
       this.#hit(entry, name, level, nowMs >= entry.freshUntilMs)
-      return entry
+      return { entry, value: valueOfFound(entry, found) }
     } finally {
       lookup.leave()
     }
@@ -375,6 +389,7 @@ export class CacheEngine {
     if (this.#closed) return 0
     this.#closed = true
     await this.#loads.close()
+    this.#clock.close()
     this.#fleet?.close()
     const lost = (await this.shared?.close(flushWithinMs)) ?? 0
     this.#local.clear()
@@ -389,11 +404,11 @@ export class CacheEngine {
   ): Promise<unknown> {
     const call = cacheCall(scope, key, loader, options, this.#options, jsonCodec)
     const { entry, value } = await this.resolve(call)
-    return entry === undefined ? value : this.#valueOf(entry)
+    return this.#copying && entry !== undefined ? parseCopy(entry) : value
   }
 
   #valueOf(entry: CacheEntry): unknown {
-    return entry.text === undefined ? entry.value : parseCopy(entry)
+    return this.#copying ? parseCopy(entry) : valueOf(entry)
   }
 
   #copy(entry: CacheEntry): Promise<unknown> {
@@ -404,11 +419,7 @@ export class CacheEngine {
   #remembered(call: CacheCall): CacheEntry | undefined {
     if (call.strong || !(this.shared === undefined || this.shared.trusted)) return undefined
     const entry = this.#local.get(call.name)
-    if (
-      entry?.codec !== call.codec.letter ||
-      !isCurrent(entry, this.#table.period) ||
-      !hasTags(entry, call.tags)
-    )
+    if (entry?.codec !== call.codec || !isCurrent(entry, this.#table) || !hasTags(entry, call.tags))
       return undefined
     return performance.now() < entry.staleUntilMs ? entry : undefined
   }
@@ -418,6 +429,7 @@ export class CacheEngine {
     const records = entry.records.filter(({ name }) => call.epochs.includes(name) || call.tags.includes(name))
     return {
       entry,
+      decoded: undefined,
       level: 'local',
       seenId: entry.id,
       records,
@@ -444,7 +456,7 @@ export class CacheEngine {
       }
     }
     this.#hit(entry, call.name, level, stale)
-    return { entry, value: entry.value, how: stale ? 'stale' : 'hit' }
+    return { entry, value: valueOfFound(entry, found), how: stale ? 'stale' : 'hit' }
   }
 
   async #load(call: CacheCall, found: Found, beganMs: number): Promise<Answer> {
@@ -461,7 +473,7 @@ export class CacheEngine {
       // A background load that another process does in its place leaves nothing to those who joined it.
       if (entry === undefined) return this.resolve(call)
       this.counters.staleServed += 1
-      return { entry, value: entry.value, how: 'stale' }
+      return { entry, value: valueOf(entry), how: 'stale' }
     }
     if (joinedLate && outcome.late === true) return this.resolve(call)
     if (outcome.how === 'redis' && joined && changes > (outcome.changes ?? 0)) return this.resolve(call)
@@ -632,6 +644,10 @@ function encode(codec: Codec<unknown>, key: string, value: unknown): string {
   } catch (cause) {
     throw new CacheValueError(key, { cause })
   }
+}
+
+function valueOfFound(entry: CacheEntry, { decoded }: Found): unknown {
+  return decoded?.entry === entry ? decoded.value : valueOf(entry)
 }
 
 function parseCopy({ text }: CacheEntry): unknown {

@@ -1,3 +1,4 @@
+import type { Codec } from './codec.js'
 import type { TagRecord } from './tags/tag-table.js'
 import type { TagVersion } from './tags/tag-version.js'
 
@@ -19,7 +20,7 @@ export interface Capture {
 export interface CacheEntry {
   /** Tells this value of the key from any other. */
   readonly id: string
-  readonly codec: string
+  readonly codec: Codec<unknown>
   readonly records: readonly TagRecord[]
   readonly versions: readonly TagVersion[]
   /** The names of its tags in the whole cache, without those of the scopes. */
@@ -37,27 +38,40 @@ export interface CacheEntry {
    * removed or written while messages were missed.
    */
   period: number
+  /** Of the tag table when the entry was last found current: as long as that stays it needs no comparison. */
+  currentAt: number
+  /** How many values memory had taken when this one was last used; see LocalLevel. */
+  usedAt: number
   /** When this process last knew that it was right: what counts in an outage. */
   readonly loadedMs: number
-  readonly value: unknown
+  /**
+   * The value as text, until it is wanted from memory for the first time: much of what is read from Redis
+   * never is, and a text weighs little. Kept for good where each caller gets a copy of its own.
+   */
+  text: string | undefined
+  readonly keepText: boolean
+  value: unknown
   /** Given to every caller as it is: a hit makes no promise of its own. */
-  readonly promise: Promise<unknown>
-  /** The encoded value; kept where each caller gets a copy of its own. */
-  readonly text: string | undefined
+  promise: Promise<unknown> | undefined
   readonly bytes: number
 }
 
 /**
  * Whether nothing of what the entry depends on has changed.
  *
- * @param period - Of now: an entry of an earlier one has to be looked at in Redis.
+ * @param table - Of now: an entry of an earlier period has to be looked at in Redis.
  */
-export function isCurrent(entry: CacheEntry, period: number): boolean {
+export function isCurrent(
+  entry: CacheEntry,
+  table: { readonly period: number; readonly changes: number },
+): boolean {
   const { records, versions } = entry
-  if (entry.period !== period) return false
+  if (entry.period !== table.period) return false
+  if (entry.currentAt === table.changes) return true
   for (let index = 0; index < records.length; index += 1) {
     if (records[index]?.version !== versions[index]) return false
   }
+  entry.currentAt = table.changes
   return true
 }
 
@@ -69,6 +83,24 @@ export function hasTags(entry: CacheEntry, wanted: readonly string[]): boolean {
     if (tags[index] !== tag && !tags.includes(tag)) return false
   }
   return true
+}
+
+/** What memory answers: the same value to everybody. */
+export function valueOf(entry: CacheEntry): unknown {
+  if (entry.promise === undefined) void hold(entry)
+  return entry.value
+}
+
+/** The same as a promise, and always the same one. */
+export function promiseOf(entry: CacheEntry): Promise<unknown> {
+  return entry.promise ?? hold(entry)
+}
+
+function hold(entry: CacheEntry): Promise<unknown> {
+  entry.value = entry.codec.decode(entry.text ?? '')
+  if (!entry.keepText) entry.text = undefined
+  entry.promise = Promise.resolve(entry.value)
+  return entry.promise
 }
 
 /** The moment until which an entry may be used for anything. */

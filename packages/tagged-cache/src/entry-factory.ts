@@ -31,6 +31,12 @@ export interface EntryParts {
   readonly text: string
 }
 
+/** An entry, and the value that its first caller gets. */
+export interface DecodedEntry {
+  readonly entry: CacheEntry
+  readonly value: unknown
+}
+
 /** Makes the entries that memory holds. */
 export class EntryFactory {
   readonly #options: EntryFactoryOptions
@@ -39,15 +45,13 @@ export class EntryFactory {
     this.#options = options
   }
 
-  /** @throws What the codec throws. */
   make(parts: EntryParts, times: EntryTimes, codec: Codec<unknown>): CacheEntry {
     const { earlyRefresh, keepText } = this.#options
     const { records, versions, text } = parts
-    const value = codec.decode(text)
     const early = earlyRefresh > 0 && earlyRefresh < 1
     return {
       id: parts.id,
-      codec: codec.letter,
+      codec,
       records,
       // The very strings of the records: comparing them is comparing pointers.
       versions: versions.map((version, index) => {
@@ -63,11 +67,14 @@ export class EntryFactory {
         ? times.createdMs + (times.freshUntilMs - times.createdMs) * earlyRefresh
         : times.freshUntilMs,
       retryAtMs: 0,
+      usedAt: 0,
+      currentAt: -1,
       period: parts.period,
       loadedMs: parts.loadedMs,
-      value,
-      promise: Promise.resolve(value),
-      text: keepText ? text : undefined,
+      text,
+      keepText,
+      value: undefined,
+      promise: undefined,
       // Latin letters take a byte each in memory, others two; nobody counts them again for that.
       bytes: text.length,
     }
@@ -83,28 +90,31 @@ export class EntryFactory {
     { epochs, codec }: { readonly epochs: readonly string[]; readonly codec: Codec<unknown> },
     redisNowMs: number,
     asked: { readonly loadedMs: number; readonly period: number },
-  ): CacheEntry | undefined {
+  ): DecodedEntry | undefined {
     const offsetMs = performance.now() - redisNowMs
+    let value: unknown
     try {
-      return this.make(
-        {
-          id: stored.id,
-          records,
-          versions: stored.versions,
-          epochs: epochs.length,
-          ...asked,
-          text: stored.payload,
-        },
-        {
-          createdMs: stored.createdMs + offsetMs,
-          freshUntilMs: stored.freshUntilMs + offsetMs,
-          staleUntilMs: stored.staleUntilMs + offsetMs,
-          errorUntilMs: stored.errorUntilMs + offsetMs,
-        },
-        codec,
-      )
+      value = codec.decode(stored.payload)
     } catch {
       return undefined
     }
+    const entry = this.make(
+      {
+        id: stored.id,
+        records,
+        versions: stored.versions,
+        epochs: epochs.length,
+        ...asked,
+        text: stored.payload,
+      },
+      {
+        createdMs: stored.createdMs + offsetMs,
+        freshUntilMs: stored.freshUntilMs + offsetMs,
+        staleUntilMs: stored.staleUntilMs + offsetMs,
+        errorUntilMs: stored.errorUntilMs + offsetMs,
+      },
+      codec,
+    )
+    return { entry, value }
   }
 }

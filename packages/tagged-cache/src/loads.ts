@@ -1,6 +1,6 @@
 import { performance } from 'node:perf_hooks'
 import type { CacheCall } from './cache-call.js'
-import { isCurrent, type CacheEntry, type EntryTimes } from './cache-entry.js'
+import { isCurrent, valueOf, type CacheEntry, type EntryTimes } from './cache-entry.js'
 import type { CacheEvents, NotStoredReason } from './cache-events.js'
 import type { Counters } from './cache-stats.js'
 import type { EntryFactory, Lifetimes } from './entry-factory.js'
@@ -145,12 +145,12 @@ export class Loads {
     const race = await this.#race(load)
     switch (race.kind) {
       case 'found':
-        return { entry: race.entry, value: race.entry.value, how: 'redis', changes: race.changes }
+        return { entry: race.entry, value: valueOf(race.entry), how: 'redis', changes: race.changes }
       case 'declined': {
         const { fallback } = load
-        const { period } = this.#parts.table
-        const entry = fallback !== undefined && isCurrent(fallback, period) ? fallback : undefined
-        return { entry, value: entry?.value, how: 'declined' }
+        const current = fallback !== undefined && isCurrent(fallback, this.#parts.table)
+        const entry = current ? fallback : undefined
+        return { entry, value: entry === undefined ? undefined : valueOf(entry), how: 'declined' }
       }
       default:
         return this.#run(load, race.kind === 'locked' ? race.token : undefined)
@@ -197,7 +197,7 @@ export class Loads {
       } else {
         const { fallback } = load
         const goodEnough = fallback !== undefined && performance.now() < fallback.staleUntilMs
-        if (load.background || (goodEnough && isCurrent(fallback, this.#parts.table.period)))
+        if (load.background || (goodEnough && isCurrent(fallback, this.#parts.table)))
           return { kind: 'declined' }
         await this.#pause(load, pauseMs * (0.75 + Math.random() / 2))
         pauseMs = Math.min(longestPauseMs, pauseMs * 1.6)
@@ -287,7 +287,7 @@ export class Loads {
         events.emit({ kind: 'load-failed', key: call.name, error, covered: fallback !== undefined })
       }
       if (fallback === undefined) throw error
-      return { entry: fallback, value: fallback.value, how: 'covered' }
+      return { entry: fallback, value: valueOf(fallback), how: 'covered' }
     } finally {
       run.end()
       stopHolding?.()
@@ -300,7 +300,7 @@ export class Loads {
     const { fallback } = load
     if (fallback === undefined || performance.now() >= fallback.errorUntilMs) return undefined
     if (shared === undefined || shared.trusted)
-      return isCurrent(fallback, this.#parts.table.period) ? fallback : undefined
+      return isCurrent(fallback, this.#parts.table) ? fallback : undefined
     const lookup = lookups.begin(load.call)
     try {
       const { entry } = await lookup.found
@@ -328,7 +328,7 @@ export class Loads {
       const reason = this.#whyNot(load, entry, extra)
       if (reason === undefined) this.#keep(load, entry, text, token)
       else this.#notStored(load, token, reason)
-      return { entry, value: entry.value, how: 'loaded', late: reason === 'late-tag' }
+      return { entry, value: call.codec.decode(text), how: 'loaded', late: reason === 'late-tag' }
     } finally {
       for (const record of extra?.records ?? []) this.#parts.table.release(record)
     }

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { hasTags, isCurrent, usableUntilMs, type CacheEntry } from './cache-entry.js'
 import type { CacheEvents } from './cache-events.js'
 import type { Codec } from './codec.js'
-import type { EntryFactory } from './entry-factory.js'
+import type { DecodedEntry, EntryFactory } from './entry-factory.js'
 import type { KeyWatch, WatchedKey } from './key-watch.js'
 import type { LocalLevel } from './levels/local-level.js'
 import { entryId, parseEntry, type StoredEntry } from './redis/entry-text.js'
@@ -24,6 +24,8 @@ export interface Wanted {
 export interface Found {
   /** Nothing it depends on has changed; it may be behind its time. */
   readonly entry: CacheEntry | undefined
+  /** Its value, where it had to be decoded anyway. */
+  readonly decoded: DecodedEntry | undefined
   readonly level: 'local' | 'redis'
   /** The entry that lies in Redis, valid or not; empty where there is none. */
   readonly seenId: string
@@ -139,13 +141,13 @@ export class Lookups {
     const { shared, outageStaleMs } = this.#parts
     if (shared === undefined) return true
     const sinceMs = Math.max(shared.cutOffSinceMs(), entry.loadedMs)
-    return isCurrent(entry, this.#parts.table.period) && performance.now() - sinceMs < outageStaleMs
+    return isCurrent(entry, this.#parts.table) && performance.now() - sinceMs < outageStaleMs
   }
 
   /** Whether an older value may be answered now, without asking anybody. */
   mayServe(entry: CacheEntry): boolean {
     const { shared } = this.#parts
-    if (shared === undefined || shared.trusted) return isCurrent(entry, this.#parts.table.period)
+    if (shared === undefined || shared.trusted) return isCurrent(entry, this.#parts.table)
     return !shared.up && this.mayServeInOutage(entry)
   }
 
@@ -184,9 +186,10 @@ export class Lookups {
 
   #inMemory(wanted: Wanted, records: readonly TagRecord[]): Found {
     const entry = this.#remembered(wanted)
-    const valid = entry !== undefined && isCurrent(entry, this.#parts.table.period)
+    const valid = entry !== undefined && isCurrent(entry, this.#parts.table)
     return {
       entry: valid ? entry : undefined,
+      decoded: undefined,
       level: 'local',
       seenId: '',
       records,
@@ -204,6 +207,7 @@ export class Lookups {
     const valid = entry !== undefined && !wanted.strong && this.mayServeInOutage(entry)
     return {
       entry: valid ? entry : undefined,
+      decoded: undefined,
       level: 'local',
       seenId: '',
       records,
@@ -216,7 +220,7 @@ export class Lookups {
   /** What memory has, if it has the tags and the form that are wanted. */
   #remembered({ name, tags, codec }: Wanted): CacheEntry | undefined {
     const entry = this.#parts.local.get(name)
-    if (entry?.codec !== codec.letter || !hasTags(entry, tags)) return undefined
+    if (entry?.codec !== codec || !hasTags(entry, tags)) return undefined
     if (usableUntilMs(entry) > performance.now()) return entry
     this.#parts.local.delete(name)
     return undefined
@@ -247,6 +251,7 @@ export class Lookups {
     const seenId = entryId(text)
     const miss = (): Found => ({
       entry: undefined,
+      decoded: undefined,
       level: 'redis',
       seenId,
       records,
@@ -267,10 +272,11 @@ export class Lookups {
       if (events.active) events.emit({ kind: 'unreadable', key: wanted.name })
       return miss()
     }
-    const entry = await this.#validate(wanted, stored, read, held, asking)
-    if (entry === undefined) return miss()
+    const decoded = await this.#validate(wanted, stored, read, held, asking)
+    if (decoded === undefined) return miss()
+    const { entry } = decoded
     if (!watched.overtaken) this.#parts.local.set(wanted.name, entry)
-    return { ...miss(), entry }
+    return { ...miss(), entry, decoded }
   }
 
   /** Something of it waits for Redis: what Redis says is older than that. */
@@ -281,9 +287,10 @@ export class Lookups {
       !wanted.strong &&
       shared.trusted &&
       !shared.invalidations.isKeyPending(wanted.name) &&
-      isCurrent(entry, this.#parts.table.period)
+      isCurrent(entry, this.#parts.table)
     return {
       entry: valid ? entry : undefined,
+      decoded: undefined,
       level: 'local',
       seenId: '',
       records,
@@ -300,7 +307,7 @@ export class Lookups {
     read: TagReads,
     held: TagRecord[],
     asking: { readonly loadedMs: number; readonly period: number },
-  ): Promise<CacheEntry | undefined> {
+  ): Promise<DecodedEntry | undefined> {
     const { table, shared, entries, events } = this.#parts
     if (stored.codec !== wanted.codec.letter || shared === undefined) return undefined
     for (const epoch of wanted.epochs) if (!stored.tags.includes(epoch)) return undefined
@@ -309,12 +316,12 @@ export class Lookups {
     held.push(...records)
     await read.readWith([], records)
     if (!records.every((record, index) => read.current(record) === stored.versions[index])) return undefined
-    const entry = entries.fromStored(stored, records, wanted, shared.nowMs(), asking)
-    if (entry === undefined) {
+    const decoded = entries.fromStored(stored, records, wanted, shared.nowMs(), asking)
+    if (decoded === undefined) {
       if (events.active) events.emit({ kind: 'unreadable', key: wanted.name })
       return undefined
     }
-    return usableUntilMs(entry) > performance.now() ? entry : undefined
+    return usableUntilMs(decoded.entry) > performance.now() ? decoded : undefined
   }
 }
 

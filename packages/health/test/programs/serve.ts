@@ -19,6 +19,11 @@ app.get('/work', async () => {
   await delay(20 + Math.random() * 60)
   return { done: true }
 })
+app.get('/told', async () => {
+  app.log.info('told: begun')
+  await delay(200)
+  return { done: true }
+})
 app.get('/hangs', () => new Promise(() => undefined))
 app.get('/endless', (_request, reply) => {
   reply.hijack()

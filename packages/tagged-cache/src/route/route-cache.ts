@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import { cacheCall } from '../cache-call.js'
 import type { Answer, CacheEngine } from '../cache-engine.js'
-import type { CacheEntry } from '../cache-entry.js'
+import { valueOf, type CacheEntry } from '../cache-entry.js'
 import { rootScope, type Scope } from '../scope.js'
 import type { GetOrSetOptions, LoaderContext } from '../tagged-cache.js'
 import type { CallDefaults } from '../cache-call.js'
@@ -159,7 +159,7 @@ export class RouteCache {
     const scope = config.tenant === undefined ? rootScope : rootScope.tenant(config.tenant(request))
     const tags = typeof config.tags === 'function' ? config.tags(request) : (config.tags ?? [])
     const engine = this.#engine()
-    const entry = engine.fresh(scope, key, tags, config.consistency, replyCodec.letter)
+    const entry = engine.fresh(scope, key, tags, config.consistency, replyCodec)
     if (entry !== undefined) {
       this.#send(request, reply, entry, 'HIT')
       return
@@ -178,7 +178,7 @@ export class RouteCache {
     next: Next,
   ): Promise<void> {
     try {
-      const entry = await engine.peek(scope, key, replyCodec)
+      const entry = (await engine.peek(scope, key, replyCodec))?.entry
       if (entry !== undefined) {
         this.#send(request, reply, entry, performance.now() < entry.freshUntilMs ? 'HIT' : 'STALE')
         return
@@ -224,7 +224,7 @@ export class RouteCache {
         tell(answer)
         if (progress.leading) return
         const { entry, how } = answer
-        if (entry === undefined || !isStoredReply(entry.value)) {
+        if (entry === undefined || !isStoredReply(valueOf(entry))) {
           // It must not be shared: this one makes its own.
           this.#alone(request, reply, 'uri-miss')
           next()
@@ -258,7 +258,7 @@ export class RouteCache {
     entry: CacheEntry,
     how: 'HIT' | 'STALE' | 'MISS',
   ): void {
-    const { value } = entry
+    const value = valueOf(entry)
     if (!isStoredReply(value)) return
     this.#states.set(request, { kind: 'hit' })
     void reply.send(this.#dress(request, reply, entry, value, how))
@@ -313,8 +313,8 @@ export class RouteCache {
     if (reply.statusCode >= 500) {
       state.fail(new HandlerGone(`The handler answered ${reply.statusCode}.`))
       const older = await state.answer
-      if (older?.entry !== undefined && isStoredReply(older.entry.value)) {
-        const body = this.#dress(request, reply, older.entry, older.entry.value, 'STALE')
+      if (older?.entry !== undefined && isStoredReply(older.value)) {
+        const body = this.#dress(request, reply, older.entry, older.value, 'STALE')
         defaultCacheControl(reply)
         return body
       }

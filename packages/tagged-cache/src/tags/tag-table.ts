@@ -62,7 +62,10 @@ export class TagTable {
     })
   }
 
-  /** Grows with every invalidation and revalidation: as long as it stays, nothing has happened to any tag. */
+  /**
+   * Grows whenever a version becomes another one: as long as it stays, what was current is current, and
+   * nothing was invalidated.
+   */
   get changes(): number {
     return this.#changes
   }
@@ -113,6 +116,7 @@ export class TagTable {
   accept(record: TagRecord, version: TagVersion | undefined, asked: Asked): void {
     if (record.sequence !== asked.sequence || this.#period !== asked.period || record.local) return
     if (record.version === version) return
+    if (record.version !== undefined) this.#changes += 1
     record.version = version
     record.sinceMs = performance.now()
   }
@@ -150,6 +154,7 @@ export class TagTable {
     record.crossed = false
     record.sequence += 1
     record.sinceMs = performance.now()
+    this.#changes += 1
   }
 
   /** An own invalidation was not answered, and waits for Redis: the local version stays. */
@@ -212,6 +217,7 @@ export class TagTable {
 
   /** Versions that this process made up while Redis was away count no more. */
   forgetLocal(): void {
+    this.#changes += 1
     for (const record of this.#records.values()) {
       if (record.local) this.#forget(record)
     }
