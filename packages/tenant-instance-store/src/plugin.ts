@@ -1,4 +1,11 @@
-import { bootWait, offerHealthReport, resolveLink, tellStart, type RedisLink, type ResolvedLink } from '@stayfast/redis-kit'
+import {
+  bootWait,
+  offerHealthReport,
+  resolveLink,
+  tellStart,
+  type RedisLink,
+  type ResolvedLink,
+} from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { StoreNotReadyError } from './errors.js'

@@ -1,4 +1,10 @@
-import { bootWait, offerHealthReport, isRedisRefused, isRedisUnavailable, tellStart } from '@stayfast/redis-kit'
+import {
+  bootWait,
+  offerHealthReport,
+  isRedisRefused,
+  isRedisUnavailable,
+  tellStart,
+} from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { newCounters, type WebhookCounters } from './counters.js'

@@ -32,7 +32,8 @@ export function offerHealthReport(decoration: object, reporter: HealthReporter):
 
 /** The reporter that something offers, or undefined. */
 export function healthReporterOf(decoration: unknown): HealthReporter | undefined {
-  if ((typeof decoration !== 'object' && typeof decoration !== 'function') || decoration === null) return undefined
+  if ((typeof decoration !== 'object' && typeof decoration !== 'function') || decoration === null)
+    return undefined
   if (!(healthReport in decoration)) return undefined
   const reporter: unknown = decoration[healthReport]
   return isReporter(reporter) ? reporter.bind(decoration) : undefined
