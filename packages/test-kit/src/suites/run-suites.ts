@@ -34,7 +34,9 @@ export async function runSuites({
   const results = new Map<Suite, SuiteResult>()
   let checksPassed = 0
   // Only one at a time can be announced before it is through: two would share a line.
-  const announce = (name: string): void => void (jobs === 1 && write(`${name} … `))
+  const announce = (name: string): void => {
+    if (jobs === 1) write(`${name} … `)
+  }
   const tell = (name: string, words: string): void => {
     write(`${jobs === 1 ? '' : `${name} … `}${words}\n`)
   }
