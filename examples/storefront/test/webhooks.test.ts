@@ -27,8 +27,8 @@ const promptMs = 50
 
 const catalogue = await openCatalogue({ kind: 'memory' }, () => undefined)
 t.teardown(() => catalogue.close())
-/** Another catalogue is opened only by who breaks it. */
-const shared: Database = { ...unclosed(catalogue) }
+/** One for all the apps of this file, which come and go. */
+const shared: Database = unclosed(catalogue)
 
 function unclosed(database: Database): Database {
   return {
@@ -406,6 +406,15 @@ t.test('on Redis: 503 within 50 ms while it is away, and nothing is lost or done
     (await shop.ask('GET', `/orders?search=generic-${id}`)).json<Order[]>().length
   const links = (['queue', 'webhook'] as const).map((role) => app.redisConnection.link(role))
   const order = (id: string): Sent => ({ webhookId: id, payload: { id, productId: 'p-1-80', quantity: 1 } })
+  /** As a sender does: again until it is taken. */
+  const taken = (sent: Sent): Promise<number> =>
+    eventually(
+      async () => {
+        const { statusCode } = await deliver(app, sent)
+        return statusCode === 503 ? Promise.reject(new Error('503')) : statusCode
+      },
+      { withinMs: 30_000 },
+    )
   t.equal((await deliver(app, order('before'))).statusCode, 202)
   await handled(app, 1)
 
@@ -430,11 +439,9 @@ t.test('on Redis: 503 within 50 ms while it is away, and nothing is lost or done
     const limitMs = promptMs * Math.max(1, ((loadavg()[0] ?? 1) * 2) / availableParallelism())
     t.ok(median < limitMs, `${fault}: ${median.toFixed(1)} ms in the middle`)
     await mend()
-    await eventually(async () => [202, 200].includes((await deliver(app, order(fault))).statusCode), {
-      withinMs: 30_000,
-    })
+    t.ok([202, 200].includes(await taken(order(fault))))
     await eventually(async () => (await orders(fault)) === 1, { withinMs: 30_000 })
-    t.equal((await deliver(app, order('before'))).statusCode, 200, 'what was taken is remembered')
+    t.equal(await taken(order('before')), 200, 'what was taken is remembered')
     t.equal(await orders('before'), 1)
   }
 })
