@@ -27,17 +27,20 @@ import { describeApi } from './openapi.js'
 import { type RedisConnection } from '@stayfast/redis-connection'
 import { type Sessions } from '@stayfast/session'
 import { type TaggedCache } from '@stayfast/tagged-cache'
+import { type TenantInstances } from '@stayfast/tenant-instance-store'
 import { statusRoutes } from './status/status-routes.js'
+import { shopWebhooks, type WebhookRules } from './webhooks/webhooks.js'
 
 /** What the storefront's routes stand on. */
 export interface StorefrontParts {
   database: Database
-  instances: InstanceStore
+  instances: InstanceStore & Pick<TenantInstances, 'get' | 'list' | 'delete'>
   redis: Pick<RedisConnection, 'status'>
   sessions: Sessions
-  cache: Pick<TaggedCache, 'stats'>
+  cache: Pick<TaggedCache, 'stats' | 'getOrSet' | 'invalidateTags'>
   scope: VendorScope
   references: ReferenceRules
+  webhooks: WebhookRules
 }
 
 /** Puts the storefront's routes on an app; who opened the parts closes them. */
@@ -82,7 +85,8 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     cache,
     figures: new ShopFigures(database),
   })
-  await app.register(instancesRoutes, { instances, references })
+  await app.register(shopWebhooks, { ...parts.webhooks, database, instances, sessions, cache })
+  await app.register(instancesRoutes, { instances, references, cache })
   await app.register(productsRoutes, { prefix: '/api/:instanceId/products', scope, products })
   await app.register(ordersRoutes, { prefix: '/api/:instanceId/orders', scope, orders: new Orders(database) })
   await app.register(inventoryRoutes, { prefix: '/api/:instanceId/inventory', scope, products })
