@@ -1,5 +1,5 @@
 import { findSuites, type Suite } from './find-suites.js'
-import { failures, summary, table } from './format-results.js'
+import { failures, skips, summary, table } from './format-results.js'
 import { runSuite, type SuiteResult } from './run-suite.js'
 
 export interface RunOptions {
@@ -36,6 +36,7 @@ export async function runSuites({
       const result = await runSuite(suite, env)
       results.set(suite, result)
       write(`${jobs === 1 ? '' : `${suite.name} … `}${summary(result)}\n`)
+      if (result.skips.length > 0) write(`${skips(result)}\n`)
       if (result.failed > 0) write(`${failures(result)}\n`)
     }
   }
