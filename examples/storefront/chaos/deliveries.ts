@@ -30,6 +30,7 @@ export interface DeliveryCounts {
 /** Both processes check signatures with it. */
 export const webhookSecret = 'the secret of the chaos run’s sender'
 const everyMs = 150
+const address = '127.0.0.79'
 /** Of 100 events, so many are sent again a moment later. */
 const repeatedShare = 30
 const repeatedAfterMs = 400
@@ -38,6 +39,8 @@ const pollMs = 250
 /** What is ordered, and nothing else does: of each vendor, and how much of each there is. */
 const [firstProduct, lastProduct] = [201, 260] as const
 const plenty = 1_000_000
+
+const instanceOf = (vendor: number): string => `00000000-0000-4000-8000-00000000000${vendor}`
 
 interface Sent {
   readonly id: string
@@ -57,14 +60,18 @@ export class Deliveries {
   #turn = 0
 
   constructor(shops: readonly Shop[], seed: number) {
-    this.#clients = shops.map(({ url }) => new HttpClient(url))
+    this.#clients = shops.map(({ url }) => new HttpClient(url, [address]))
     this.#random = new SeededRandom(seed)
     // All runs share a catalogue.
     this.#run = `${Date.now().toString(36)}-${seed.toString(36)}`
   }
 
-  /** Fills the stock. */
+  /** Installs the app for the vendors, and fills the stock. */
   async prepare(databaseUrl: string): Promise<void> {
+    const [client] = this.#clients
+    for (const vendor of [1, 2, 3]) {
+      await client?.ask({ method: 'GET', path: `/dashboard?instance=${instanceOf(vendor)}` })
+    }
     await withCatalogue(databaseUrl, (database) =>
       database.query('update storefront.products set stock = $1 where number between $2 and $3', [
         plenty,
@@ -145,7 +152,7 @@ export class Deliveries {
         'x-signature': createHmac('sha256', webhookSecret).update(event.body).digest('hex'),
         'x-webhook-id': event.id,
         'x-topic': 'orders/create',
-        'x-tenant': `00000000-0000-4000-8000-00000000000${vendor}`,
+        'x-tenant': instanceOf(vendor),
       },
     })
     if (status === 202 || status === 200) event.accepted = true

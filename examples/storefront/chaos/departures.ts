@@ -18,6 +18,7 @@ interface Guest {
 }
 
 const everyMs = 1_000
+const address = '127.0.0.78'
 const guestsAtStart = 12
 const askSession = { method: 'GET', path: '/auth/session' } as const
 
@@ -31,7 +32,7 @@ export class Departures {
   #timer: NodeJS.Timeout | undefined
 
   constructor(shops: readonly Shop[]) {
-    this.#clients = shops.map(({ url }) => new HttpClient(url))
+    this.#clients = shops.map(({ url }) => new HttpClient(url, [address]))
   }
 
   async signIn(vendorIds: readonly string[]): Promise<void> {

@@ -10,7 +10,7 @@ export interface AdmissionCounts {
 }
 
 /** What one address may ask for in 15 minutes: more than the load asks for, less than this visitor does. */
-export const limitMax = 500
+export const limitMax = 250
 const address = '127.0.0.77'
 const everyMs = 20
 

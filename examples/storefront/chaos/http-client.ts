@@ -24,7 +24,7 @@ export interface Ask {
 const patienceMs = 15_000
 
 /** Of the addresses of this machine, those that visitors come from: limits go by address. */
-const visitorAddresses: readonly string[] = Array.from({ length: 32 }, (_, index) => `127.0.1.${index + 1}`)
+const visitorAddresses: readonly string[] = Array.from({ length: 64 }, (_, index) => `127.0.1.${index + 1}`)
 
 /** Asks one process over connections that are kept, as a proxy in front of it would. */
 export class HttpClient {
