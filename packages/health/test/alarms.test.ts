@@ -83,6 +83,8 @@ t.test('evictions are told by what they were between two samples', async (t) => 
     await app.healthChecks.refresh()
   }
   t.strictSame(names(app.healthChecks.snapshot().details.alarms), ['evictions'])
+  // With room again: a full server evicts a key for each answer that it has to buffer.
+  await server.command('flushall')
   t.strictSame(names(await sample(app, 4)), [], 'that they happened once is no alarm for ever')
 })
 
