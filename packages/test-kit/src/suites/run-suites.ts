@@ -1,5 +1,5 @@
 import { findSuites, type Suite } from './find-suites.js'
-import { failures, summary, table } from './format-results.js'
+import { failures, skips, summary, table } from './format-results.js'
 import { runCheck, type Check } from './run-check.js'
 import { runSuite, type SuiteResult } from './run-suite.js'
 
@@ -53,6 +53,7 @@ export async function runSuites({
       const result = await runSuite(suite, env)
       results.set(suite, result)
       tell(suite.name, summary(result))
+      if (result.skips.length > 0) write(`${skips(result)}\n`)
       if (result.failed > 0) write(`${failures(result)}\n`)
     }),
   ]
