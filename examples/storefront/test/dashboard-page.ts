@@ -57,14 +57,18 @@ export class DashboardPage {
       instance = '00000000-0000-4000-8000-000000000001',
       viewport = desktop,
       colorScheme = 'light',
+      day,
     }: {
       instance?: string
       viewport?: { width: number; height: number }
       colorScheme?: 'light' | 'dark'
+      /** What the browser takes for now; ISO 8601. */
+      day?: string
     } = {},
   ): Promise<DashboardPage> {
     const context = await browser.newContext({ viewport, colorScheme, locale: 'en-IE', timezoneId: 'UTC' })
     const shown = new DashboardPage(await context.newPage(), originOf(app))
+    if (day !== undefined) await shown.page.clock.setSystemTime(new Date(day))
     await shown.page.goto(`${shown.#origin}/dashboard?instance=${instance}`)
     return shown
   }
