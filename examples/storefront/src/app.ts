@@ -92,6 +92,11 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
         appSecret: config.appSecret,
         allowBareId: !config.production,
       },
+      webhooks: {
+        secrets: config.webhookSecrets,
+        demo: !config.production,
+        environment: config.environment,
+      },
     })
     return app
   } catch (error) {

@@ -30,19 +30,22 @@ import { type HealthChecks } from '@stayfast/health'
 import { type RedisConnection } from '@stayfast/redis-connection'
 import { type Sessions } from '@stayfast/session'
 import { type TaggedCache } from '@stayfast/tagged-cache'
+import { type TenantInstances } from '@stayfast/tenant-instance-store'
 import { statusRoutes } from './status/status-routes.js'
+import { shopWebhooks, type WebhookRules } from './webhooks/webhooks.js'
 
 /** What the storefront's routes stand on. */
 export interface StorefrontParts {
   database: Database
-  instances: InstanceStore
+  instances: InstanceStore & Pick<TenantInstances, 'get' | 'list' | 'delete'>
   redis: Pick<RedisConnection, 'status' | 'provider' | 'facts' | 'link'>
   sessions: Sessions
-  cache: Pick<TaggedCache, 'stats'>
+  cache: Pick<TaggedCache, 'stats' | 'getOrSet' | 'invalidateTags'>
   health: Pick<HealthChecks, 'snapshot'>
   requests: RequestWatch
   scope: VendorScope
   references: ReferenceRules
+  webhooks: WebhookRules
 }
 
 /** Puts the storefront's routes on an app; who opened the parts closes them. */
@@ -95,7 +98,8 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     cache,
     figures: new ShopFigures(database),
   })
-  await app.register(instancesRoutes, { instances, references })
+  await app.register(shopWebhooks, { ...parts.webhooks, database, instances, sessions, cache })
+  await app.register(instancesRoutes, { instances, references, cache })
   await app.register(productsRoutes, { prefix: '/api/:instanceId/products', scope, products })
   await app.register(ordersRoutes, { prefix: '/api/:instanceId/orders', scope, orders: new Orders(database) })
   await app.register(inventoryRoutes, { prefix: '/api/:instanceId/inventory', scope, products })

@@ -56,6 +56,21 @@ export class StorefrontClient {
     return this
   }
 
+  /** The same browser, led to another process. */
+  at(app: FastifyInstance): StorefrontClient {
+    const client = new StorefrontClient(app, this.#instanceId)
+    Object.assign(client.#headers, this.#headers)
+    return client
+  }
+
+  /** Sends a request and keeps the cookie that comes with the answer, which there must be. */
+  async keepCookie(method: Method, url: string): Promise<this> {
+    const { cookies, statusCode } = await this.send(method, url)
+    if (cookies.length === 0) throw new Error(`${url} answered ${statusCode} without a cookie`)
+    this.#headers['cookie'] = cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+    return this
+  }
+
   /** A request to any path. */
   send(
     method: Method,
