@@ -1,5 +1,5 @@
 import { eventually, startRedisServer, type TeardownHost } from '@stayfast/test-kit'
-import Fastify, { type FastifyInstance } from 'fastify'
+import { type FastifyInstance } from 'fastify'
 import t from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { EventStream } from '../dist/dashboard/event-stream.js'
@@ -124,22 +124,20 @@ t.test('a reader that is too slow is not buffered for without end', async (t) =>
   t.notOk(stream.open)
 })
 
-t.test('the queue of the webhooks is shown where there is one that answers', async (t) => {
-  t.equal(await new WebhookWatch(Fastify()).numbers(), null)
+t.test('the queue of the webhooks is asked now and then, and shown where it answers', async (t) => {
   let asked = 0
   const queue = { waiting: 2, active: 1, delayed: 0, deadLetters: 0, oldestWaitingSeconds: 3 }
-  const app = Fastify().decorate('webhooks', {
+  const watch = new WebhookWatch(() => ({
     stats: () => {
       asked += 1
       return Promise.resolve({ queue })
     },
-  })
-  const watch = new WebhookWatch(app)
+  }))
   t.same(await watch.numbers(), { waiting: 2, active: 1, delayed: 0, deadLetters: 0 })
   await watch.numbers()
   t.equal(asked, 1, 'asking costs commands')
-  const away = Fastify().decorate('webhooks', { stats: () => Promise.reject(new Error('away')) })
-  t.equal(await new WebhookWatch(away).numbers(), null)
+  const away = new WebhookWatch(() => ({ stats: () => Promise.reject(new Error('away')) }))
+  t.equal(await away.numbers(), null)
 })
 
 t.test('what is put into the page is text', async (t) => {
