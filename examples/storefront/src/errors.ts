@@ -123,6 +123,12 @@ export const DeadLetterNotFoundError: Coded<'SHOP_DEAD_LETTER_NOT_FOUND', [id: s
   404,
 )
 
+export const StreamsBusyError: Coded<'SHOP_STREAMS_BUSY', []> = createError(
+  'SHOP_STREAMS_BUSY',
+  'As many pages as this process feeds with live figures are open: close one, or try again in a few seconds',
+  503,
+)
+
 export const DateRangeInvalidError: Coded<'SHOP_DATE_RANGE_INVALID', [from: string, to: string]> =
   createError('SHOP_DATE_RANGE_INVALID', 'The range from %s to %s ends before it begins', 400)
 

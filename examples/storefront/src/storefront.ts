@@ -20,10 +20,13 @@ import { Products } from './catalogue/products.js'
 import { ShopFigures } from './catalogue/shop-figures.js'
 import { Vendors } from './catalogue/vendors.js'
 import { dashboardRoutes } from './dashboard/dashboard-routes.js'
+import { liveDashboard } from './dashboard/live-dashboard.js'
+import { type RequestWatch } from './dashboard/request-watch.js'
 import { type ReferenceRules } from './instances/instance-reference.js'
 import { instancesRoutes } from './instances/instances-routes.js'
 import { type InstanceStore } from './instances/open-instance.js'
 import { describeApi } from './openapi.js'
+import { type HealthChecks } from '@stayfast/health'
 import { type RedisConnection } from '@stayfast/redis-connection'
 import { type Sessions } from '@stayfast/session'
 import { type TaggedCache } from '@stayfast/tagged-cache'
@@ -35,9 +38,11 @@ import { shopWebhooks, type WebhookRules } from './webhooks/webhooks.js'
 export interface StorefrontParts {
   database: Database
   instances: InstanceStore & Pick<TenantInstances, 'get' | 'list' | 'delete'>
-  redis: Pick<RedisConnection, 'status'>
+  redis: Pick<RedisConnection, 'status' | 'provider' | 'facts' | 'link'>
   sessions: Sessions
   cache: Pick<TaggedCache, 'stats' | 'getOrSet' | 'invalidateTags'>
+  health: Pick<HealthChecks, 'snapshot'>
+  requests: RequestWatch
   scope: VendorScope
   references: ReferenceRules
   webhooks: WebhookRules
@@ -50,7 +55,7 @@ export const storefront: FastifyPluginAsync<StorefrontParts> = fp(register, {
 })
 
 async function register(app: FastifyInstance, parts: StorefrontParts): Promise<void> {
-  const { database, instances, redis, sessions, cache, scope, references } = parts
+  const { database, instances, redis, sessions, cache, health, requests, scope, references } = parts
   const products = new Products(database)
 
   await app.register(helmet, {
@@ -78,7 +83,15 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     await open.register(statusRoutes, { redis })
     await open.register(dashboardRoutes, { instances, references, vendors: new Vendors(database) })
   })
-  await app.register(authRoutes, { prefix: '/auth', users: new Users(database), sessions })
+  await app.register(liveDashboard, { redis, health, cache, requests, sessions })
+  await app.register(authRoutes, {
+    prefix: '/auth',
+    users: new Users(database),
+    sessions,
+    onSessionsChanged: (userId) => {
+      app.liveStreams.sessionsChanged(userId)
+    },
+  })
   await app.register(adminRoutes, {
     prefix: '/api/admin',
     sessions,

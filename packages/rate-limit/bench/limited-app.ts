@@ -86,10 +86,28 @@ async function limit(app: FastifyInstance, variant: Variant, scenario: Scenario)
   }
 }
 
-/** An app with one route, limited by one of the variants. */
+/** What a refused client gets, from a route that knows nothing of limits. */
+function addRefusingRoute(app: FastifyInstance): void {
+  const headers = {
+    'ratelimit-policy': '"default";q=1;w=900',
+    ratelimit: '"default";r=0;t=900',
+    'retry-after': 900,
+  }
+  app.get('/', (_request, reply) =>
+    reply.code(429).headers(headers).send({
+      statusCode: 429,
+      code: 'STAY_RATE_EXCEEDED',
+      error: 'Too Many Requests',
+      message: 'Rate limit exceeded, retry in 15 minutes',
+    }),
+  )
+}
+
+/** An app with one route, limited by one of the variants; the bare one answers the same. */
 export async function createLimitedApp(variant: Variant, scenario: Scenario): Promise<FastifyInstance> {
   const app = Fastify()
   await limit(app, variant, scenario)
-  app.get('/', () => ({ hello: 'world' }))
+  if (variant === 'bare' && scenario === 'denied') addRefusingRoute(app)
+  else app.get('/', () => ({ hello: 'world' }))
   return app
 }

@@ -1,15 +1,26 @@
 import type { Scenario, Variant } from './limited-app.js'
 
-/** Requests of one variant in one scenario, for each second that the server's process spent computing. */
+/** One round of one variant. */
+export interface Sample {
+  /** Computing time of the server's process for one request, garbage collection included, µs. */
+  readonly cpuUs: number
+  /** Computing time of Redis for one request, µs. */
+  readonly redisUs: number
+  /** Requests per second on the clock, which is what the machine made of it. */
+  readonly perSecond: number
+}
+
+/** One variant in one scenario. */
 export interface LimitsResult {
   readonly scenario: Scenario
   readonly variant: Variant
-  readonly median: number
-  /** The median of the requests for each second on the clock, which is what the machine made of it. */
-  readonly medianOnTheClock: number
-  /** The median over rounds of the ratio to the bare app in the same round. */
+  /** Medians over the rounds. */
+  readonly median: Sample
+  /** The median over rounds of the ratio to the bare app in the same round, by computing time of the server. */
   readonly ofBare: number
-  readonly samples: readonly number[]
+  /** The same on the clock. */
+  readonly ofBareOnTheClock: number
+  readonly samples: readonly Sample[]
 }
 
 /** A bar, and what of it was reached. */
@@ -18,12 +29,12 @@ export interface LimitsBar {
   readonly against: Variant
   readonly atLeast: number
   readonly measured: number
+  readonly measuredOnTheClock: number
 }
 
 /** What bench/results/limits.json holds. */
 export interface LimitsResults {
   readonly benchmark: string
-  readonly unit: string
   readonly rounds: number
   readonly secondsPerRound: number
   readonly connections: number
@@ -36,26 +47,34 @@ export interface LimitsResults {
 const begin = '<!-- figures of bench/results/limits.json, by pnpm bench -->'
 const end = '<!-- end of figures -->'
 
+export function median(samples: readonly number[]): number {
+  return [...samples].sort((one, other) => one - other)[Math.floor(samples.length / 2)] ?? NaN
+}
+
 const percent = (ratio: number): string => `${Math.round(ratio * 100)} %`
+const micros = (us: number): string => us.toFixed(us < 10 ? 1 : 0)
 
 /** The README with the figures of these results between its marks. */
 export function withLimitsFigures(readme: string, report: LimitsResults): string {
   const { results, rounds, secondsPerRound, connections, versions, machine } = report
-  const names = [...new Set(results.map(({ variant }) => variant))].filter((name) => name !== 'bare')
+  const names = [...new Set(results.map(({ variant }) => variant))]
+  const inOrder = [...new Set(results.map(({ scenario }) => scenario))]
   const cell = (scenario: Scenario, variant: Variant): string => {
     const found = results.find((each) => each.scenario === scenario && each.variant === variant)
-    return found === undefined ? '' : percent(found.ofBare)
+    if (found === undefined) return ''
+    const { cpuUs, redisUs } = found.median
+    return variant === 'bare'
+      ? `${micros(cpuUs)} µs`
+      : `${percent(found.ofBare)} · ${micros(cpuUs)} + ${micros(redisUs)} µs`
   }
-  const inOrder = [...new Set(results.map(({ scenario }) => scenario))]
-  const bare = results.filter(({ variant }) => variant === 'bare').map(({ median }) => median)
+  const row = (variant: Variant): string =>
+    `| ${variant} | ${inOrder.map((scenario) => cell(scenario, variant)).join(' | ')} |`
   const table = [
-    `| share of what a bare app answers | ${inOrder.join(' | ')} |`,
+    `| | ${inOrder.join(' | ')} |`,
     `| --- | ${inOrder.map(() => '---').join(' | ')} |`,
-    ...names.map(
-      (variant) => `| ${variant} | ${inOrder.map((scenario) => cell(scenario, variant)).join(' | ')} |`,
-    ),
+    ...names.map(row),
     '',
-    `Requests that the server's process answers in a second of its computing time: that of the bare app is ${Math.min(...bare)} to ${Math.max(...bare)}. Medians of ${rounds} rounds of ${secondsPerRound} s in turns, ${connections} connections, server, Redis and load on one machine; Node ${versions['node'] ?? ''}, Redis ${versions['redis'] ?? ''}, Fastify ${versions['fastify'] ?? ''}, @fastify/rate-limit ${versions['@fastify/rate-limit'] ?? ''}, rate-limiter-flexible ${versions['rate-limiter-flexible'] ?? ''}, ${machine.cpus} cores.`,
+    `How much of a bare app's requests the server answers with the same computing time; then the computing time of a request, in the server's process and in Redis. "Denied" is against a bare route that answers the same refusal. Medians of ${rounds} rounds of ${secondsPerRound} s in turns, ${connections} connections, server, Redis and load on one machine; Node ${versions['node'] ?? ''}, Redis ${versions['redis'] ?? ''}, Fastify ${versions['fastify'] ?? ''}, @fastify/rate-limit ${versions['@fastify/rate-limit'] ?? ''}, rate-limiter-flexible ${versions['rate-limiter-flexible'] ?? ''}, ${machine.cpus} cores.`,
   ].join('\n')
   const [from, to] = [readme.indexOf(begin), readme.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`The README has lost its marks: ${begin} … ${end}`)

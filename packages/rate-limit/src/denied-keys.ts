@@ -8,7 +8,8 @@ interface Denial {
   /** What was refused: whatever costs as much or more, under a limit that is no wider. */
   readonly cost: number
   readonly limit: Limit
-  readonly verdict: Verdict
+  readonly remaining: number
+  readonly by: Verdict['by']
   refusals: number
 }
 
@@ -29,12 +30,20 @@ export class DeniedKeys {
 
   /** The refusal that still holds, or undefined. */
   find(ask: Ask): Verdict | undefined {
+    if (this.#denials.size === 0) return undefined
     const denial = this.#denials.get(ask.name)
     if (denial === undefined) return undefined
     const leftMs = denial.untilMs - performance.now()
     if (leftMs <= 0 || !covers(denial, ask)) return undefined
     denial.refusals += 1
-    return { ...denial.verdict, retryMs: leftMs, resetMs: leftMs, refusals: denial.refusals }
+    return {
+      allowed: false,
+      remaining: denial.remaining,
+      resetMs: leftMs,
+      retryMs: leftMs,
+      refusals: denial.refusals,
+      by: denial.by,
+    }
   }
 
   /**
@@ -51,7 +60,8 @@ export class DeniedKeys {
       before.refusals = refusals
       return refusals
     }
-    this.#denials.set(ask.name, { untilMs, cost: ask.cost, limit: ask.limit, verdict, refusals })
+    const { remaining, by } = verdict
+    this.#denials.set(ask.name, { untilMs, cost: ask.cost, limit: ask.limit, remaining, by, refusals })
     return refusals
   }
 
@@ -62,7 +72,7 @@ export class DeniedKeys {
   }
 
   /** The key was admitted: it begins anew. */
-  forget(name: string): void {
-    this.#denials.delete(name)
+  forget(ask: Ask): void {
+    if (this.#denials.size > 0) this.#denials.delete(ask.name)
   }
 }

@@ -27,21 +27,35 @@ export const RateLimitNotReadyError: FastifyErrorConstructor<{ code: string }, [
 // all the rest of answering it.
 const withStack = false
 
-const ExceededError: FastifyErrorConstructor<{ code: string }, Text> = createError<string, Text>(
-  'STAY_RATE_EXCEEDED',
-  'Rate limit exceeded, retry in %s',
-  429,
-  Error,
-  withStack,
-)
+/** What a refused client is told, and with which status. */
+export interface RefusalKind {
+  readonly code: string
+  readonly statusCode: number
+  /** When it may come again follows. */
+  readonly text: string
+}
 
-const BannedError: FastifyErrorConstructor<{ code: string }, Text> = createError<string, Text>(
-  'STAY_RATE_BANNED',
-  'Rate limit exceeded too often, retry in %s',
-  403,
-  Error,
-  withStack,
-)
+/** More requests than the limit lets through. */
+export const exceeded: RefusalKind = Object.freeze({
+  code: 'STAY_RATE_EXCEEDED',
+  statusCode: 429,
+  text: 'Rate limit exceeded, retry in',
+})
+
+/** A client that was refused too often in a row. */
+export const banned: RefusalKind = Object.freeze({
+  code: 'STAY_RATE_BANNED',
+  statusCode: 403,
+  text: 'Rate limit exceeded too often, retry in',
+})
+
+function refusalError({ code, statusCode, text }: RefusalKind) {
+  return createError<string, Text>(code, `${text} %s`, statusCode, Error, withStack)
+}
+
+const ExceededError: FastifyErrorConstructor<{ code: string }, Text> = refusalError(exceeded)
+
+const BannedError: FastifyErrorConstructor<{ code: string }, Text> = refusalError(banned)
 
 const UnavailableError: FastifyErrorConstructor<{ code: string }, Cause> = createError<string, Cause>(
   'STAY_RATE_UNAVAILABLE',
@@ -56,13 +70,10 @@ export interface RateLimitError extends FastifyError {
   readonly policy: string
 }
 
-function refusal(error: FastifyError, policy: string): RateLimitError {
+/** The error of a refusal. */
+export function createRefusalError(kind: RefusalKind, policy: string, after: string): RateLimitError {
+  const error = kind === banned ? new BannedError(after) : new ExceededError(after)
   return Object.assign(error, { canRetry: true as const, policy })
-}
-
-/** Code `STAY_RATE_EXCEEDED`, or `STAY_RATE_BANNED`. */
-export function rateLimitExceeded(policy: string, after: string, banned: boolean): RateLimitError {
-  return refusal(banned ? new BannedError(after) : new ExceededError(after), policy)
 }
 
 /** Redis could not be asked, and the policy says `onOutage: 'closed'`. Code `STAY_RATE_UNAVAILABLE`. */

@@ -18,6 +18,10 @@ export class ExcludedPaths {
     }
   }
 
+  get any(): boolean {
+    return this.#exact.size > 0 || this.#beginnings.length > 0
+  }
+
   /** @param url - Path and query, as in `request.raw.url`. */
   has(url: string): boolean {
     if (this.#exact.size > 0) {

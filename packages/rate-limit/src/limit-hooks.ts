@@ -21,7 +21,9 @@ type HookWithPayload = (
 
 function hookAt(hook: LimitHook, plans: RoutePlans, run: RunAtHook): Hook {
   return (request, reply, done) => {
-    run(plans.of(request)[hook], request, reply, done)
+    const policies = plans.of(request)[hook]
+    if (policies.length === 0) done()
+    else run(policies, request, reply, done)
   }
 }
 

@@ -42,7 +42,7 @@ export class Limiter implements Counters {
 
   #learn(ask: Ask, verdict: Verdict): Verdict {
     if (verdict.allowed) {
-      if (ask.cost > 0) this.#denied.forget(ask.name)
+      if (ask.cost > 0) this.#denied.forget(ask)
       return verdict
     }
     // A refusal for want of Redis ends with the outage.

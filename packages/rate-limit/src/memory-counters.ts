@@ -15,7 +15,7 @@ export class MemoryCounters implements Counters {
     settle(undefined, this.decideNow(ask))
   }
 
-  decideNow({ id, limit, cost }: Ask): Verdict {
+  decideNow({ id, limit, cost }: Pick<Ask, 'id' | 'limit' | 'cost'>): Verdict {
     const { available, resetUs, runs } = this.#store.decideNow(id, limit, [{ cost, count: 1 }])
     const [run] = runs
     return run?.admitted === 1

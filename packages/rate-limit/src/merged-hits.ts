@@ -1,5 +1,7 @@
+import { AsyncResource } from 'node:async_hooks'
 import { capacity, type Decision, type Limit, type Run } from './algorithms/limit.js'
-import { admitted, refused, type Ask, type Counters, type Settle } from './verdict.js'
+import type { CounterId } from './stores/limit-store.js'
+import { admitted, refused, type Ask, type Counters, type Settle, type Verdict } from './verdict.js'
 
 /** A script can answer a few thousand numbers. */
 const runsPerQuestion = 500
@@ -8,53 +10,99 @@ interface OpenRun extends Run {
   count: number
 }
 
+/** One request that waits for its verdict, and the context in which it came. */
+class Waiter extends AsyncResource {
+  readonly ask: Ask
+  readonly #settle: Settle
+
+  constructor(ask: Ask, settle: Settle) {
+    super('stayfast.rate-limit')
+    this.ask = ask
+    this.#settle = settle
+  }
+
+  /** What follows runs where the request was: whoever else it was merged with has nothing to do with that. */
+  tell(error: Error | undefined, verdict: Verdict | undefined): void {
+    this.runInAsyncScope(this.#settle, undefined, error, verdict)
+  }
+
+  /** Has another one decide. */
+  handTo(decide: Counters['decide']): void {
+    this.runInAsyncScope(decide, undefined, this.ask, this.#settle)
+  }
+}
+
 /** Requests of one turn to one counter under one limit. */
 export class Batch {
   /** The first of them. */
   readonly ask: Ask
   readonly #runs: OpenRun[] = []
   /** In the order of arrival, which is that of the runs. */
-  readonly #settles: Settle[] = []
+  readonly #waiters: Waiter[] = []
 
   constructor(ask: Ask) {
     this.ask = ask
+  }
+
+  get id(): CounterId {
+    return this.ask.id
+  }
+
+  get limit(): Limit {
+    return this.ask.limit
   }
 
   get runs(): readonly Run[] {
     return this.#runs
   }
 
-  add(cost: number, settle: Settle): void {
+  /** Whether the request can wait for the same answer. */
+  takes(ask: Ask): boolean {
+    return sameLimit(this.ask.limit, ask.limit) && this.#runs.length < runsPerQuestion
+  }
+
+  add(ask: Ask, settle: Settle): void {
     const run = this.#runs.at(-1)
-    if (run?.cost === cost) run.count += 1
-    else this.#runs.push({ cost, count: 1 })
-    this.#settles.push(settle)
+    if (run?.cost === ask.cost) run.count += 1
+    else this.#runs.push({ cost: ask.cost, count: 1 })
+    this.#waiters.push(new Waiter(ask, settle))
   }
 
   /** Tells each its verdict: of each run those that came first got in. */
-  settle(decision: Decision): void {
-    let left = Math.min(decision.available, capacity(this.ask.limit))
+  settle({ available, resetUs, runs }: Decision): void {
+    let left = Math.min(available, capacity(this.ask.limit))
     let next = 0
-    for (const [index, { cost, count }] of this.#runs.entries()) {
-      const { admitted: fitting = 0, retryUs = 0 } = decision.runs[index] ?? {}
+    this.#runs.forEach(({ cost, count }, index) => {
+      const { admitted: fitting = 0, retryUs = 0 } = runs[index] ?? {}
       for (let i = 0; i < count; i += 1) {
-        const settle = this.#settles[next]
+        const waiter = this.#waiters[next]
         next += 1
         if (i < fitting) {
           left -= cost
-          settle?.(undefined, admitted(left, decision.resetUs, 'redis'))
-        } else settle?.(undefined, refused(left, retryUs, 'redis'))
+          waiter?.tell(undefined, admitted(left, resetUs, 'redis'))
+        } else waiter?.tell(undefined, refused(left, retryUs, 'redis'))
       }
-    }
+    })
   }
 
   fail(error: Error): void {
-    for (const settle of this.#settles) settle(error, undefined)
+    for (const waiter of this.#waiters) waiter.tell(error, undefined)
+  }
+
+  /** Has another one decide each. */
+  handTo(decide: Counters['decide']): void {
+    for (const waiter of this.#waiters) waiter.handTo(decide)
   }
 }
 
 function sameLimit(one: Limit, other: Limit): boolean {
   return one === other || (one.max === other.max && one.burst === other.burst)
+}
+
+/** Whether two requests are to one counter, without putting its name together. */
+function sameCounter(one: Ask, other: Ask): boolean {
+  if (one.limit !== other.limit) return one.name === other.name
+  return one.id.key === other.id.key && one.id.policy === other.id.policy
 }
 
 /**
@@ -69,7 +117,8 @@ export class MergedHits implements Counters {
   readonly #send: (batches: readonly Batch[]) => void
   #open = new Map<string, Batch>()
   #batches: Batch[] = []
-  #scheduled = false
+  /** That of the last request; a client that is in a hurry comes right behind itself. */
+  #last: Batch | undefined
 
   /** @param send - Settles each batch, or fails it; called once for each turn with all of them, in order. */
   constructor(send: (batches: readonly Batch[]) => void) {
@@ -77,34 +126,33 @@ export class MergedHits implements Counters {
   }
 
   decide(ask: Ask, settle: Settle): void {
-    this.#batchFor(ask).add(ask.cost, settle)
+    this.#batchFor(ask).add(ask, settle)
   }
 
   #batchFor(ask: Ask): Batch {
+    const last = this.#last
+    if (last !== undefined && sameCounter(last.ask, ask) && last.takes(ask)) return last
     const open = this.#open.get(ask.name)
-    if (open !== undefined && sameLimit(open.ask.limit, ask.limit) && open.runs.length < runsPerQuestion) {
+    if (open?.takes(ask) === true) {
+      this.#last = open
       return open
     }
     // One that was opened for this counter before stays ahead of it.
     const batch = new Batch(ask)
+    this.#last = batch
     this.#open.set(ask.name, batch)
+    if (this.#batches.length === 0) setImmediate(this.#flush)
     this.#batches.push(batch)
-    if (!this.#scheduled) {
-      this.#scheduled = true
-      setImmediate(() => {
-        this.#flush()
-      })
-    }
     return batch
   }
 
-  #flush(): void {
+  readonly #flush = (): void => {
     const batches = this.#batches
     this.#batches = []
+    this.#last = undefined
     // Not cleared: a table that was cleared keeps its entries and its successor reachable, and once it is
     // old that holds the requests of every turn until the next full collection.
     this.#open = new Map()
-    this.#scheduled = false
     this.#send(batches)
   }
 }

@@ -17,6 +17,7 @@ import { Limiter } from './limiter.js'
 import { MemoryCounters } from './memory-counters.js'
 import { checkOptions, type CheckedOptions, type RateLimitOptions } from './options.js'
 import type { PolicyOptions } from './policy-options.js'
+import { Refusals } from './refusal.js'
 import { RequestCheck } from './request-check.js'
 import { limitHooks, RoutePlans } from './route-plan.js'
 import { processNowUs, SharedCounters } from './shared-counters.js'
@@ -129,21 +130,18 @@ async function register(app: FastifyInstance, given: RateLimitOptions): Promise<
     if (limiter === undefined) throw new RateLimitNotReadyError()
     return limiter
   }
-  const check = new RequestCheck({
+  const asking = {
     limiter: ready,
     writeHeaders: createHeaderWriter(options),
-    problemJson: options.problemJson,
-  })
-  const run: RunAtHook = (policies, request, reply, done) => {
-    if (policies.length === 0 || excluded.has(request.raw.url ?? '')) {
-      done()
-      return
-    }
-    check.run(policies, request, reply, (thrown) => {
-      // What an errorResponseBuilder makes may be any object, and is sent as it is.
-      Reflect.apply(done, undefined, thrown === undefined ? [] : [thrown])
-    })
+    refusals: new Refusals(options.problemJson),
   }
+  const check = new RequestCheck(asking)
+  const run: RunAtHook = (policies, request, reply, done) => {
+    if (excluded.any && excluded.has(request.raw.url ?? '')) done()
+    else check.run(policies, request, reply, done)
+  }
+  // Who places a hook may want to catch its refusals.
+  const placed = new RequestCheck({ ...asking, throws: true })
 
   tellWarnings(app)
   app.decorateRequest(appliedLimits, null)
@@ -162,9 +160,9 @@ async function register(app: FastifyInstance, given: RateLimitOptions): Promise<
         const counted = request[appliedLimits]?.some((applied) => applied.policy === policy) === true
         if (counted || !options.enabled) resolve()
         else {
-          check.run([policy], request, reply, (thrown) => {
-            if (thrown === undefined) resolve()
-            else Reflect.apply(reject, undefined, [thrown])
+          placed.run([policy], request, reply, (...thrown: readonly unknown[]) => {
+            if (thrown.length === 0) resolve()
+            else Reflect.apply(reject, undefined, thrown)
           })
         }
       })

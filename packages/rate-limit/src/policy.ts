@@ -3,8 +3,9 @@ import type { Algorithm, Limit } from './algorithms/limit.js'
 import { allowEntries, type Allows } from './allow-list.js'
 import { clientAddress } from './client-address.js'
 import { RateLimitValueError } from './errors.js'
+import { policyItem, quotedName } from './limit-headers.js'
 import type { LimitHook, PolicyOptions } from './policy-options.js'
-import { countsBy } from './stores/limit-store.js'
+import { countsBy, type CounterId } from './stores/limit-store.js'
 import { windowMs } from './time-window.js'
 import type { Ask, OnOutage, Penalty } from './verdict.js'
 
@@ -20,6 +21,9 @@ export interface Policy {
   readonly limit: Limit | undefined
   /** What names of its counters begin with, where {@link limit} is known. */
   readonly prefix: string
+  /** {@link name} and {@link limit} as headers write them. */
+  readonly quotedName: string
+  readonly item: string
   readonly max: FromRequest<number>
   readonly timeWindow: FromRequest<number | string>
   readonly cost: number | ((request: FastifyRequest) => number | Promise<number>)
@@ -64,6 +68,8 @@ export function createPolicy(name: string, options: DefaultedOptions): Policy {
     algorithm,
     limit,
     prefix: limit === undefined ? '' : counterPrefix(name, limit),
+    quotedName: quotedName(name),
+    item: limit === undefined ? '' : policyItem(quotedName(name), limit),
     max: typeof max === 'number' ? () => max : max,
     timeWindow: typeof timeWindow === 'function' ? timeWindow : () => timeWindow,
     cost,
@@ -99,6 +105,30 @@ function keyText(key: unknown): string | undefined {
   throw new RateLimitValueError('a keyGenerator gave neither a text nor a number')
 }
 
+/** What a request asks of a policy. Its name is put together when it is needed, which it often is not. */
+class PolicyAsk implements Ask {
+  readonly id: CounterId
+  readonly limit: Limit
+  readonly cost: number
+  readonly onOutage: OnOutage
+  readonly penalty: Penalty
+  readonly #prefix: string
+  #name: string | undefined
+
+  constructor(policy: Policy, key: string, limit: Limit, prefix: string, cost: number) {
+    this.id = { policy: policy.name, key }
+    this.limit = limit
+    this.cost = cost
+    this.onOutage = policy.onOutage
+    this.penalty = policy.penalty
+    this.#prefix = prefix
+  }
+
+  get name(): string {
+    return (this.#name ??= this.#prefix + this.id.key)
+  }
+}
+
 async function askLater(policy: Policy, request: FastifyRequest): Promise<Ask | undefined> {
   const key = keyText(await policy.keyOf(request))
   if (key === undefined) return undefined
@@ -115,14 +145,7 @@ async function askLater(policy: Policy, request: FastifyRequest): Promise<Ask | 
   }
   const cost =
     typeof policy.cost === 'number' ? policy.cost : wholeNumber(await policy.cost(request), 'cost', policy)
-  return {
-    id: { policy: policy.name, key },
-    name: prefix + key,
-    limit,
-    cost,
-    onOutage: policy.onOutage,
-    penalty: policy.penalty,
-  }
+  return new PolicyAsk(policy, key, limit, prefix, cost)
 }
 
 /**
@@ -144,12 +167,5 @@ export function askOf(policy: Policy, request: FastifyRequest): Ask | undefined 
       return askLater({ ...policy, keyOf: () => key, allows: () => allowed }, request)
     if (allowed) return undefined
   }
-  return {
-    id: { policy: policy.name, key },
-    name: policy.prefix + key,
-    limit,
-    cost,
-    onOutage: policy.onOutage,
-    penalty: policy.penalty,
-  }
+  return new PolicyAsk(policy, key, limit, policy.prefix, cost)
 }

@@ -1,7 +1,7 @@
-import { format } from '@lukeed/ms'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Applied } from './applied-limit.js'
-import { rateLimitExceeded } from './errors.js'
+import { banned, createRefusalError, exceeded } from './errors.js'
+import { asItIs, inWords, PreparedRefusals } from './prepared-refusals.js'
 
 /** RFC 9457; the type is from draft-ietf-httpapi-ratelimit-headers. */
 export interface LimitProblem {
@@ -14,62 +14,70 @@ export interface LimitProblem {
   readonly 'violated-policies': readonly string[]
 }
 
-/** What a refused client gets: an error to throw, or a problem to send. */
-export type Refusal =
-  | { readonly kind: 'error'; readonly error: object }
-  | { readonly kind: 'problem'; readonly status: number; readonly problem: LimitProblem }
+function sendProblem(reply: FastifyReply, status: number, problem: LimitProblem): void {
+  void reply
+    .code(status)
+    .header('content-type', 'application/problem+json; charset=utf-8')
+    .serializer(asItIs)
+    .send(JSON.stringify(problem))
+}
 
-/** Tells the app of a refusal and makes what the client gets. */
-export function createRefusal(
-  request: FastifyRequest,
-  applied: readonly Applied[],
-  tight: Applied,
-  problemJson: boolean,
-): Refusal {
-  const { policy, ask, verdict } = tight
-  const { onExceeded, onBanReach, errorResponseBuilder } = policy.options
-  const { key } = ask.id
-  const banned = policy.ban >= 0 && verdict.refusals > policy.ban
-  onExceeded?.(request, key)
-  if (banned) onBanReach?.(request, key)
-  const after = format(Math.max(1, Math.ceil(verdict.retryMs / 1000)) * 1000, true)
-  const status = banned ? 403 : 429
-  if (errorResponseBuilder !== undefined) {
-    const context = {
-      statusCode: status,
-      ban: banned,
-      after,
-      max: ask.limit.max,
-      ttl: Math.ceil(verdict.retryMs),
-    }
-    return { kind: 'error', error: errorResponseBuilder(request, context) }
+/** What refused clients get. */
+export class Refusals {
+  readonly #problemJson: boolean
+  readonly #prepared = new PreparedRefusals()
+
+  constructor(problemJson: boolean) {
+    this.#problemJson = problemJson
   }
-  const error = rateLimitExceeded(policy.name, after, banned)
-  if (!problemJson) return { kind: 'error', error }
-  const violated = applied.filter((each) => !each.verdict.allowed).map((each) => each.policy.name)
-  return {
-    kind: 'problem',
-    status,
-    problem: {
-      type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
-      title: 'Rate limit exceeded',
-      status,
-      detail: error.message,
-      code: error.code,
-      'violated-policies': violated,
-    },
+
+  /**
+   * Tells the app of a refusal, and answers the client.
+   *
+   * @param throws - The caller wants the error, whoever would answer it.
+   * @returns What is to be thrown where the client was not answered.
+   */
+  refuse(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    applied: readonly Applied[],
+    tight: Applied,
+    throws: boolean,
+  ): object | undefined {
+    const { policy, ask, verdict } = tight
+    const { onExceeded, onBanReach, errorResponseBuilder } = policy.options
+    const { key } = ask.id
+    const ban = policy.ban >= 0 && verdict.refusals > policy.ban
+    onExceeded?.(request, key)
+    if (ban) onBanReach?.(request, key)
+    const kind = ban ? banned : exceeded
+    const seconds = Math.ceil(verdict.retryMs / 1000)
+    if (errorResponseBuilder !== undefined) {
+      return errorResponseBuilder(request, {
+        statusCode: kind.statusCode,
+        ban,
+        after: inWords(seconds),
+        max: ask.limit.max,
+        ttl: Math.ceil(verdict.retryMs),
+      })
+    }
+    if (this.#problemJson) {
+      sendProblem(reply, kind.statusCode, {
+        type: 'https://iana.org/assignments/http-problem-types#quota-exceeded',
+        title: 'Rate limit exceeded',
+        status: kind.statusCode,
+        detail: `${kind.text} ${inWords(seconds)}`,
+        code: kind.code,
+        'violated-policies': applied.filter((each) => !each.verdict.allowed).map((each) => each.policy.name),
+      })
+      return undefined
+    }
+    if (!throws && this.#prepared.answer(request, reply, kind, seconds)) return undefined
+    return createRefusalError(kind, policy.name, inWords(seconds))
   }
 }
 
 /** Tells the app of a request that was let through. */
 export function tellAdmitted(request: FastifyRequest, applied: readonly Applied[]): void {
   for (const { policy, ask } of applied) policy.options.onExceeding?.(request, ask.id.key)
-}
-
-/** Sends a problem as such. */
-export function sendProblem(reply: FastifyReply, status: number, problem: LimitProblem): void {
-  void reply
-    .code(status)
-    .header('content-type', 'application/problem+json; charset=utf-8')
-    .send(JSON.stringify(problem))
 }

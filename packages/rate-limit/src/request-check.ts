@@ -3,23 +3,39 @@ import { appliedLimits, tightest, type Applied } from './applied-limit.js'
 import type { WriteHeaders } from './limit-headers.js'
 import type { Limiter } from './limiter.js'
 import { askOf, type Policy } from './policy.js'
-import { createRefusal, sendProblem, tellAdmitted } from './refusal.js'
-import type { Ask, Verdict } from './verdict.js'
+import { tellAdmitted, type Refusals } from './refusal.js'
+import type { Ask } from './verdict.js'
 
-/** Goes on with the request, or ends it with what was thrown. */
-type Done = (thrown?: unknown) => void
+/** Goes on with the request, as hooks of Fastify do. */
+type Done = () => void
 
 /** Options of {@link RequestCheck}. */
 export interface RequestCheckOptions {
   /** Known when the app is ready. */
   readonly limiter: () => Limiter
   readonly writeHeaders: WriteHeaders
-  readonly problemJson: boolean
+  readonly refusals: Refusals
+  /** Refusals are thrown, whoever would answer them. */
+  readonly throws?: boolean
 }
 
 interface Question {
   readonly policy: Policy
   readonly ask: Ask
+}
+
+/** What an errorResponseBuilder makes may be any object, and is sent as it is. */
+function fail(done: Done, thrown: unknown): void {
+  Reflect.apply(done, undefined, [thrown])
+}
+
+/** Nothing is left to reject unseen while another policy throws. */
+function askOrReject(policy: Policy, request: FastifyRequest): Ask | undefined | Promise<Ask | undefined> {
+  try {
+    return askOf(policy, request)
+  } catch (error) {
+    return Promise.reject(error instanceof Error ? error : new Error(String(error)))
+  }
 }
 
 /**
@@ -37,43 +53,84 @@ export class RequestCheck {
 
   run(policies: readonly Policy[], request: FastifyRequest, reply: FastifyReply, done: Done): void {
     try {
-      const questions: Question[] = []
-      let later: Promise<void>[] | undefined
-      for (const policy of policies) {
-        const ask = askOf(policy, request)
-        if (ask instanceof Promise) {
-          later ??= []
-          later.push(
-            ask.then((resolved) => {
-              if (resolved !== undefined) questions.push({ policy, ask: resolved })
-            }),
-          )
-        } else if (ask !== undefined) questions.push({ policy, ask })
+      const [policy] = policies
+      if (policies.length !== 1 || policy === undefined) {
+        this.#runAll(policies, request, reply, done)
+        return
       }
-      if (later === undefined) this.#decide(questions, request, reply, done)
-      else {
-        Promise.all(later).then(() => {
-          this.#decide(questions, request, reply, done)
-        }, done)
-      }
+      // Most requests have one policy that nothing has to be looked up for.
+      const ask = askOf(policy, request)
+      if (ask instanceof Promise) {
+        ask
+          .then((resolved) => {
+            this.#decideOne(policy, resolved, request, reply, done)
+          })
+          .catch((error: unknown) => {
+            fail(done, error)
+          })
+      } else this.#decideOne(policy, ask, request, reply, done)
     } catch (error) {
-      done(error)
+      fail(done, error)
     }
   }
 
-  #decide(questions: readonly Question[], request: FastifyRequest, reply: FastifyReply, done: Done): void {
-    const limiter = this.#options.limiter()
-    const verdicts: (Verdict | undefined)[] = []
-    let open = 0
-    let refused = false
-    for (const { ask } of questions) {
-      const verdict = limiter.known(ask)
-      verdicts.push(verdict)
-      if (verdict === undefined) open += 1
-      else refused ||= !verdict.allowed
+  #runAll(policies: readonly Policy[], request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    const asks = policies.map((policy) => askOrReject(policy, request))
+    const decide = (resolved: readonly (Ask | undefined)[]): void => {
+      const questions: Question[] = []
+      for (const [index, policy] of policies.entries()) {
+        const ask = resolved[index]
+        if (ask !== undefined) questions.push({ policy, ask })
+      }
+      this.#decideAll(questions, request, reply, done)
     }
-    if (refused || open === 0) {
-      this.#finish(questions, verdicts, request, reply, done)
+    if (asks.every((ask): ask is Ask | undefined => !(ask instanceof Promise))) decide(asks)
+    else {
+      Promise.all(asks.map((ask) => Promise.resolve(ask)))
+        .then(decide)
+        .catch((error: unknown) => {
+          fail(done, error)
+        })
+    }
+  }
+
+  #decideOne(
+    policy: Policy,
+    ask: Ask | undefined,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    done: Done,
+  ): void {
+    if (ask === undefined) {
+      this.#finish([], request, reply, done)
+      return
+    }
+    const limiter = this.#options.limiter()
+    const known = limiter.known(ask)
+    if (known !== undefined) {
+      this.#finish([{ policy, ask, verdict: known }], request, reply, done)
+      return
+    }
+    limiter.ask(ask, (error, verdict) => {
+      if (verdict === undefined) fail(done, error)
+      else this.#finish([{ policy, ask, verdict }], request, reply, done)
+    })
+  }
+
+  #decideAll(questions: readonly Question[], request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    const limiter = this.#options.limiter()
+    const verdicts = questions.map(({ ask }) => limiter.known(ask))
+    let open = verdicts.filter((verdict) => verdict === undefined).length
+    const finish = (): void => {
+      const applied: Applied[] = []
+      for (const [index, { policy, ask }] of questions.entries()) {
+        const verdict = verdicts[index]
+        if (verdict !== undefined) applied.push({ policy, ask, verdict })
+      }
+      this.#finish(applied, request, reply, done)
+    }
+    if (open === 0 || verdicts.some((verdict) => verdict?.allowed === false)) {
+      finish()
       return
     }
     let failed: Error | undefined
@@ -84,40 +141,30 @@ export class RequestCheck {
         failed ??= error
         open -= 1
         if (open > 0) return
-        if (failed === undefined) this.#finish(questions, verdicts, request, reply, done)
-        else done(failed)
+        if (failed === undefined) finish()
+        else fail(done, failed)
       })
     }
   }
 
-  #finish(
-    questions: readonly Question[],
-    verdicts: readonly (Verdict | undefined)[],
-    request: FastifyRequest,
-    reply: FastifyReply,
-    done: Done,
-  ): void {
+  #finish(applied: readonly Applied[], request: FastifyRequest, reply: FastifyReply, done: Done): void {
+    const { writeHeaders, refusals, throws = false } = this.#options
     try {
-      const applied: Applied[] = []
-      for (const [index, { policy, ask }] of questions.entries()) {
-        const verdict = verdicts[index]
-        if (verdict !== undefined) applied.push({ policy, ask, verdict })
-      }
       const before = request[appliedLimits]
       const all = before === null ? applied : [...before, ...applied]
       request[appliedLimits] = all
-      this.#options.writeHeaders(reply, all)
+      writeHeaders(reply, all)
       const tight = tightest(applied)
-      if (tight === undefined || tight.verdict.allowed) {
-        tellAdmitted(request, applied)
-        done()
+      if (tight?.verdict.allowed === false) {
+        const thrown = refusals.refuse(request, reply, applied, tight, throws)
+        if (thrown !== undefined) fail(done, thrown)
         return
       }
-      const refusal = createRefusal(request, applied, tight, this.#options.problemJson)
-      if (refusal.kind === 'error') done(refusal.error)
-      else sendProblem(reply, refusal.status, refusal.problem)
+      tellAdmitted(request, applied)
     } catch (error) {
-      done(error)
+      fail(done, error)
+      return
     }
+    done()
   }
 }

@@ -98,10 +98,7 @@ export class SharedCounters implements Counters {
       this.#withoutRedis(ask, settle, undefined)
       return
     }
-    this.#merged.decide(ask, (error, verdict) => {
-      if (error === undefined) settle(undefined, verdict)
-      else this.#withoutRedis(ask, settle, error)
-    })
+    this.#merged.decide(ask, settle)
   }
 
   /** Charges what can be charged, and takes this process out. */
@@ -124,7 +121,7 @@ export class SharedCounters implements Counters {
     for (const batch of batches) {
       const { algorithm } = batch.ask.limit
       const group = groups.get(algorithm)
-      const uncharged = this.#charges.settle(batch.ask.name)
+      const uncharged = this.#charges.size === 0 ? undefined : this.#charges.settle(batch.ask.name)
       if (uncharged !== undefined) void this.#askAfter(uncharged, batch)
       else if (group === undefined || group.length >= this.#countersPerCommand) {
         groups.set(algorithm, [batch])
@@ -138,7 +135,7 @@ export class SharedCounters implements Counters {
     try {
       await uncharged
     } catch (error) {
-      batch.fail(toError(error))
+      this.#decideWithoutRedis(batch, toError(error))
       return
     }
     await this.#ask([batch])
@@ -147,19 +144,22 @@ export class SharedCounters implements Counters {
   async #ask(batches: readonly Batch[]): Promise<void> {
     let decisions: readonly (Decision | Error)[]
     try {
-      decisions = await this.#store.decideAll(
-        batches.map(({ ask, runs }) => ({ id: ask.id, limit: ask.limit, runs })),
-      )
+      decisions = await this.#store.decideAll(batches)
     } catch (error) {
-      for (const batch of batches) batch.fail(toError(error))
+      for (const batch of batches) this.#decideWithoutRedis(batch, toError(error))
       return
     }
     for (const [index, batch] of batches.entries()) {
-      const decision = decisions[index]
-      if (decision === undefined || decision instanceof Error)
-        batch.fail(decision ?? new TypeError('no decision'))
+      const decision = decisions[index] ?? new TypeError('The script left out a counter.')
+      if (decision instanceof Error) this.#decideWithoutRedis(batch, decision)
       else batch.settle(decision)
     }
+  }
+
+  #decideWithoutRedis(batch: Batch, cause: Error): void {
+    batch.handTo((ask, settle) => {
+      this.#withoutRedis(ask, settle, cause)
+    })
   }
 
   #withoutRedis(ask: Ask, settle: Settle, cause: Error | undefined): void {
@@ -172,7 +172,7 @@ export class SharedCounters implements Counters {
       settle(rateLimitUnavailable(cause, this.#options.retryAfterSeconds), undefined)
     } else {
       const limit = shareOf(ask.limit, this.instances.count)
-      const verdict = this.#local.decideNow({ ...ask, limit })
+      const verdict = this.#local.decideNow({ id: ask.id, limit, cost: ask.cost })
       if (verdict.allowed) this.#charges.note(ask)
       settle(undefined, verdict)
     }

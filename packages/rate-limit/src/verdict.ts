@@ -13,7 +13,7 @@ export type Penalty = 'none' | 'continue' | 'backoff'
 /** One request to one counter. */
 export interface Ask {
   readonly id: CounterId
-  /** Names the counter within this process. */
+  /** Names the counter within this process: the same for the same id and way of counting. */
   readonly name: string
   readonly limit: Limit
   readonly cost: number

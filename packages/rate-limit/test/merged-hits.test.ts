@@ -1,10 +1,11 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Limit, Run } from '../dist/algorithms/limit.js'
 import { MergedHits } from '../dist/merged-hits.js'
 import { countsBy } from '../dist/stores/limit-store.js'
 import { MemoryLimitStore } from '../dist/stores/memory-limit-store.js'
-import type { Ask, Verdict } from '../dist/verdict.js'
+import { notCounted, type Ask, type Verdict } from '../dist/verdict.js'
 
 const startUs = 1_767_225_600_000_000
 
@@ -154,4 +155,27 @@ t.test('when it cannot be decided every request is told', async (t) => {
     ),
   )
   t.same(told, Array(3).fill(['away', undefined]))
+})
+
+t.test('each request goes on where it came from, whoever it was merged with', async (t) => {
+  const request = new AsyncLocalStorage<number>()
+  const store = new MemoryLimitStore(100, () => startUs)
+  for (const answer of ['settled', 'failed', 'handed on']) {
+    const hits = new MergedHits((batches) => {
+      for (const batch of batches) {
+        if (answer === 'settled') batch.settle(store.decideNow(batch.id, batch.limit, batch.runs))
+        else if (answer === 'failed') batch.fail(new Error('away'))
+        else batch.handTo((_ask, settle) => settle(undefined, notCounted))
+      }
+    })
+    const seen = await Promise.all(
+      [1, 2, 3].map(
+        (number) =>
+          new Promise((resolve) =>
+            request.run(number, () => hits.decide(askFor('a'), () => resolve(request.getStore()))),
+          ),
+      ),
+    )
+    t.same(seen, [1, 2, 3], answer)
+  }
 })

@@ -1,7 +1,13 @@
-import { bootWait, isRedisRefused, isRedisUnavailable, tellStart } from '@stayfast/redis-kit'
+import {
+  bootWait,
+  offerHealthReport,
+  isRedisRefused,
+  isRedisUnavailable,
+  tellStart,
+} from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { newCounters } from './counters.js'
+import { newCounters, type WebhookCounters } from './counters.js'
 import { webhooksUnavailable, WebhooksNotReadyError } from './errors.js'
 import { EventRunner } from './event-runner.js'
 import { findRedis, type WebhookRedis } from './find-redis.js'
@@ -71,7 +77,7 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
     }
   }
 
-  app.decorate<Webhooks>(options.decorateAs, {
+  const webhooks: Webhooks = {
     on: (provider, topic, handler) => {
       handlers.add(provider, topic, { handle: handler })
     },
@@ -81,7 +87,14 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
       discard: (id) => asked(({ deadLetters }) => deadLetters.discard(id)),
     },
     stats: async () => ({ queue: await asked((queue) => queue.numbers()), process: { ...counters } }),
-  })
+  }
+  app.decorate(options.decorateAs, webhooks)
+  offerHealthReport(webhooks, () => ({
+    plugin: 'webhooks',
+    link: redis?.queue.link,
+    holds: 'data',
+    counts: countsOf(counters),
+  }))
 
   if (options.receiving) {
     app.register((scope, _options, done) => {
@@ -140,6 +153,17 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   app.addHook('onClose', async () => {
     if (redis?.queue.owned === true) await redis.queue.link.close()
   })
+}
+
+function countsOf(counters: WebhookCounters): Record<string, number> {
+  return {
+    accepted_total: counters.accepted,
+    duplicates_total: counters.duplicates,
+    deferred_total: counters.deferred,
+    handled_total: counters.handled,
+    failed_total: counters.failed,
+    dead_lettered_total: counters.deadLettered,
+  }
 }
 
 async function openQueue(

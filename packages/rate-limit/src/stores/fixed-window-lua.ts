@@ -18,11 +18,13 @@ end
 `
 
 const decideLua = `
+local function retry_after(open) return open.ends end
+
 local function decide(key, limit, admit, now)
   local length, max = limit[1], limit[2]
   local open = open_window(key, length, now)
   local available = max - open.used
-  local taken, reply = admit(available, function() return open.ends end)
+  local taken = admit(available, retry_after, open)
   local used = open.used + taken
   if taken > 0 then
     if open.stale then redis.call('DEL', key) end
@@ -31,15 +33,14 @@ local function decide(key, limit, admit, now)
   elseif open.stored then
     heal(key, open.ttl)
   end
-  return available, used == 0 and 0 or open.ends, reply
+  return available, used == 0 and 0 or open.ends
 end
 `
 
 /**
  * KEYS   counters; on a cluster one
- * ARGV   of each as {@link decideEachLua} says, its limit: µs of the window · max
- * reply  of each: units available before · µs until all are · of each run: admitted, µs until the others
- *        may be; or a text that says what is wrong with the key
+ * ARGV   as {@link decideEachLua} says, a limit: µs of the window · max
+ * reply  as {@link decideEachLua} says
  */
 export function fixedWindowLua(timeLua: string): string {
   return `${preludeLua(timeLua)}${windowLua}${decideEachLua(decideLua)}`

@@ -17,14 +17,17 @@ end
 `
 
 const decideLua = `
+local function retry_after(owing, cost, left)
+  return owing.debt + (owing.available - left + cost) * owing.unit - owing.burst
+end
+
 local function decide(key, limit, admit, now)
   local unit, burst, window, most = limit[1], limit[2] * limit[1], limit[3], limit[4] * limit[2] * limit[1]
   local arrival = read_arrival(key, now, most)
   local debt = math.max((arrival or 0) - now, 0)
   local available = math.floor((burst - debt) / unit)
-  local taken, reply = admit(available, function(cost, left)
-    return debt + (available - left + cost) * unit - burst
-  end)
+  local owing = { debt = debt, available = available, unit = unit, burst = burst }
+  local taken = admit(available, retry_after, owing)
   local owed = debt + taken * unit
   if taken > 0 then
     redis.call('HSET', key, 'arrival', string.format('%.1f', now + owed))
@@ -32,16 +35,15 @@ local function decide(key, limit, admit, now)
   elseif arrival then
     heal(key, ttl(owed, window))
   end
-  return available, math.ceil(owed), reply
+  return available, math.ceil(owed)
 end
 `
 
 /**
  * KEYS   counters; on a cluster one
- * ARGV   of each as {@link decideEachLua} says, its limit: µs of a unit · burst · µs of the window · bursts
- *        of debt at most
- * reply  of each: units available before · µs until all are · of each run: admitted, µs until the others
- *        may be; or a text that says what is wrong with the key
+ * ARGV   as {@link decideEachLua} says, a limit: µs of a unit · burst · µs of the window · bursts of debt at
+ *        most
+ * reply  as {@link decideEachLua} says
  */
 export function gcraLua(timeLua: string): string {
   return `${preludeLua(timeLua)}${debtLua}${decideEachLua(decideLua)}`

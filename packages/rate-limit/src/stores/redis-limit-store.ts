@@ -1,14 +1,11 @@
 import { Keyspace, RedisMisuseError, type RedisLink } from '@stayfast/redis-kit'
 import type { Algorithm, Decision, Limit, Run, Usage } from '../algorithms/limit.js'
 import { countsBy, type CounterId, type LimitStore } from './limit-store.js'
-import { limitScripts, pushCounterArgs, type LimitScripts } from './limit-scripts.js'
+import { limitScripts, type LimitScripts } from './limit-scripts.js'
+import { questionArgs, readDecisions, type Question } from './questions.js'
 
-/** What is asked of one counter. */
-export interface Question {
-  readonly id: CounterId
-  readonly limit: Limit
-  readonly runs: readonly Run[]
-}
+/** Text that stands in a key as it is, whatever else {@link Keyspace} has to escape. */
+const plain = /^[\w.-]{1,200}$/
 
 /** Counters in Redis: one key each, at most one command for each decision. */
 export class RedisLimitStore implements LimitStore {
@@ -42,14 +39,10 @@ export class RedisLimitStore implements LimitStore {
   async decideAll(questions: readonly Question[]): Promise<readonly (Decision | Error)[]> {
     const algorithm = questions[0]?.limit.algorithm ?? 'sliding-window'
     const { decide, limitArgs } = this.#scripts[algorithm]
-    const keys: string[] = []
-    const args: number[] = []
-    for (const { id, limit, runs } of questions) {
-      keys.push(this.#key(id, limit))
-      pushCounterArgs(args, limitArgs(limit), runs)
-    }
-    const decisions = await this.#link.run((redis) => decide.run(redis, keys, args))
-    return decisions.map((decision, index) =>
+    const keys = this.#keysOf(questions)
+    const args = questionArgs(questions, limitArgs)
+    const reply = await this.#link.run((redis) => decide.run(redis, keys, args))
+    return readDecisions(questions, reply).map((decision, index) =>
       typeof decision === 'string' ? this.#unusable(keys[index] ?? '', decision) : decision,
     )
   }
@@ -73,6 +66,20 @@ export class RedisLimitStore implements LimitStore {
       `The key ${key} holds something else than a counter: find out who wrote it, then delete it or set nameSpace.`,
       { cause },
     )
+  }
+
+  /** What neighbours have in common is built once. */
+  #keysOf(questions: readonly Question[]): string[] {
+    let before: Question | undefined
+    let beginning = ''
+    return questions.map((question) => {
+      const { id, limit } = question
+      if (before === undefined || before.id.policy !== id.policy || before.limit !== limit) {
+        beginning = this.#key({ policy: id.policy, key: '' }, limit)
+      }
+      before = question
+      return plain.test(id.key) ? beginning + id.key : this.#key(id, limit)
+    })
   }
 
   #key({ policy, key }: CounterId, limit: Limit): string {

@@ -8,19 +8,21 @@ import { decideEachLua, preludeLua } from './script-parts.js'
  */
 const ringLua = `
 local function open_ring(key, width, slots, now)
-  local state = redis.call('HMGET', key, 'bucket', 'used')
+  local bucket = math.floor(now / width)
+  local state = redis.call('HMGET', key, 'bucket', 'used', bucket % slots)
+  local newest = tonumber(state[1])
   local ring = {
     key = key, width = width, slots = slots, now = now,
     ttl = math.ceil(slots * width / 1000) + 1,
-    bucket = math.floor(now / width),
-    newest = tonumber(state[1]), used = tonumber(state[2]) or 0,
+    bucket = bucket, newest = newest, used = tonumber(state[2]) or 0,
+    -- What was admitted in the present bucket; what else its place in the ring may hold is older.
+    units = newest == bucket and tonumber(state[3]) or 0,
     gone = {}, stale = false,
   }
-  local newest = ring.newest
-  if newest then
-    if math.abs(ring.bucket - newest) >= slots then
+  if newest and newest ~= bucket then
+    if math.abs(bucket - newest) >= slots then
       ring.stale, ring.used = true, 0
-    elseif ring.bucket > newest then
+    elseif bucket > newest then
       for i = newest + 1, ring.bucket do ring.gone[#ring.gone + 1] = i % slots end
       for _, units in ipairs(redis.call('HMGET', key, unpack(ring.gone))) do
         ring.used = ring.used - (tonumber(units) or 0)
@@ -29,6 +31,7 @@ local function open_ring(key, width, slots, now)
       -- The clock of a new primary may be a little behind.
       ring.bucket = newest
       ring.now = math.max(now, newest * width)
+      ring.units = tonumber(redis.call('HGET', key, newest % slots)) or 0
     end
   end
   return ring
@@ -44,9 +47,9 @@ end
 `
 
 const decideLua = `
--- When so many units will have left the window; what was just taken leaves last.
-local function retry_after(ring, units)
-  local last = ring.bucket
+-- When so much will have left the window that the request fits; what was just taken leaves last.
+local function retry_after(ring, cost, left)
+  local last, units = ring.bucket, cost - left
   if ring.newest and not ring.stale then
     local counted = {}
     for i = ring.bucket - ring.slots + 1, ring.newest do counted[#counted + 1] = i % ring.slots end
@@ -65,25 +68,24 @@ local function decide(key, limit, admit, now)
   local width, slots, max = limit[1], limit[2], limit[3]
   local ring = open_ring(key, width, slots, now)
   local available = max - ring.used
-  local taken, reply = admit(available, function(cost, left) return retry_after(ring, cost - left) end)
+  local taken = admit(available, retry_after, ring)
   if taken > 0 then
     write_roll(ring)
-    redis.call('HSET', key, 'bucket', string.format('%.0f', ring.bucket), 'used', ring.used + taken)
-    redis.call('HINCRBY', key, ring.bucket % slots, taken)
+    local bucket, slot = string.format('%.0f', ring.bucket), ring.bucket % slots
+    redis.call('HSET', key, 'bucket', bucket, 'used', ring.used + taken, slot, ring.units + taken)
     redis.call('PEXPIRE', key, ring.ttl)
   elseif ring.newest then
     heal(key, ring.ttl)
   end
   local used = ring.used + taken
-  return available, used == 0 and 0 or (ring.bucket + slots) * width - ring.now, reply
+  return available, used == 0 and 0 or (ring.bucket + slots) * width - ring.now
 end
 `
 
 /**
  * KEYS   counters; on a cluster one
- * ARGV   of each as {@link decideEachLua} says, its limit: µs of a bucket · buckets that count · max
- * reply  of each: units available before · µs until all are · of each run: admitted, µs until the others
- *        may be; or a text that says what is wrong with the key
+ * ARGV   as {@link decideEachLua} says, a limit: µs of a bucket · buckets that count · max
+ * reply  as {@link decideEachLua} says
  */
 export function slidingWindowLua(timeLua: string): string {
   return `${preludeLua(timeLua)}${ringLua}${decideEachLua(decideLua)}`
