@@ -1,6 +1,17 @@
 import { createNodeResolver, importX } from 'eslint-plugin-import-x'
 import tseslint from 'typescript-eslint'
 
+/** Arrows point one way: examples → plugins → redis-kit; tests alone use test-kit. */
+function mayNotImport(files, ignores, names, message) {
+  return {
+    files,
+    ignores,
+    rules: {
+      'no-restricted-imports': ['error', { patterns: [{ regex: `^@stayfast/${names}(?:/|$)`, message }] }],
+    },
+  }
+}
+
 export default tseslint.config(
   {
     ignores: [
@@ -33,7 +44,8 @@ export default tseslint.config(
         },
       ],
       'import-x/no-cycle': ['error', { ignoreExternal: true }],
-      'import-x/no-extraneous-dependencies': 'error',
+      'import-x/no-extraneous-dependencies': ['error', { includeTypes: true }],
+      'import-x/no-relative-packages': 'error',
       '@typescript-eslint/consistent-type-imports': ['error', { fixStyle: 'inline-type-imports' }],
       '@typescript-eslint/restrict-template-expressions': [
         'error',
@@ -42,6 +54,21 @@ export default tseslint.config(
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
     },
   },
+  {
+    // What is published, or runs, stands on what it declares for that.
+    files: ['**/src/**/*.ts'],
+    rules: {
+      'import-x/no-extraneous-dependencies': ['error', { devDependencies: false, includeTypes: true }],
+    },
+  },
+  mayNotImport(
+    ['packages/*/src/**/*.ts'],
+    ['packages/redis-kit/**'],
+    '(?!redis-kit(?:/|$)).*',
+    'A plugin never imports a plugin: they meet on the Fastify instance.',
+  ),
+  mayNotImport(['packages/redis-kit/src/**/*.ts'], [], '.*', 'redis-kit stands on none of the others.'),
+  mayNotImport(['examples/*/src/**/*.ts'], [], 'test-kit', 'Only tests import test-kit.'),
   {
     // tap ends a test when its async function returns, awaiting or not.
     files: ['**/test/**/*.ts'],

@@ -27,6 +27,7 @@ export function barsOf(result: FaultResult): readonly Bar[] {
     ),
     bar('recovers by itself', result.upAfterMs !== null, result.upAfterMs === null ? 'never' : 'yes'),
     bar('no process ends', result.deaths.length === 0, result.deaths.join('; ') || '0'),
+    ...neverStaleOrRisen(result),
     ...whatStaysFlat(result),
   ]
 }
@@ -43,6 +44,33 @@ function whereDataIsKept(result: FaultResult): Bar[] {
       failed + rejected + unanswered === 0,
       `${failed} other 5xx, ${rejected} other 4xx, ${unanswered} unanswered`,
     ),
+    ...wherePeopleAreCounted(result),
+  ]
+}
+
+function wherePeopleAreCounted({ people }: FaultResult): Bar[] {
+  if (people === null) return []
+  const { admissions, deliveries } = people
+  const most = admissions.max + admissions.max
+  return [
+    bar('0 accepted events lost', deliveries.lost === 0, String(deliveries.lost)),
+    bar('0 events with a double effect', deliveries.doubled === 0, String(deliveries.doubled)),
+    bar('0 webhooks answered but 2xx and 503', deliveries.failed === 0, String(deliveries.failed)),
+    bar(
+      `at most ${most} admitted of ${admissions.max} in the window`,
+      admissions.admitted <= most,
+      String(admissions.admitted),
+    ),
+  ]
+}
+
+/** Whatever Redis forgets. */
+function neverStaleOrRisen({ stale, people }: FaultResult): Bar[] {
+  const told = `${stale.own} by the process itself, ${stale.outside} by the other outside the outage`
+  const risen = people === null ? 0 : people.departures.risen + people.departures.risenHere
+  return [
+    bar('0 stale answers that the promise forbids', stale.own + stale.outside === 0, told),
+    ...(people === null ? [] : [bar('0 sessions risen', risen === 0, String(risen))]),
   ]
 }
 

@@ -1,6 +1,7 @@
 import { type Topology } from './faults/fault.js'
 import { type Acknowledged, type Durability } from './ledger.js'
 import { type Outcome, outcomes, type RequestRecord } from './request-record.js'
+import { type PeopleCounts } from './people.js'
 import { type ResourceTrend, resourceTrend } from './resource-trend.js'
 import { type Observations, type Strike } from './scenario.js'
 
@@ -25,6 +26,19 @@ export interface WronglyUnknown {
   acknowledgedAfterMs: number
   askedOf: number
   askedAfterMs: number
+}
+
+/** Prices that were older than an edit that had been acknowledged before they were asked for. */
+export interface StaleCounts {
+  judged: number
+  /** Told by the process that had acknowledged the edit. */
+  own: number
+  /** Told by the other one while Redis was away, or not yet long enough back to tell it. */
+  duringOutage: number
+  /** Told by the other one at any other time. */
+  outside: number
+  /** From the edit to the question, the longest of all. */
+  oldestMs: number
 }
 
 /** What a fault cost. Milliseconds are rounded; null stands for what was never seen. */
@@ -64,6 +78,10 @@ export interface FaultResult {
   lastTroubleAfterMs: number | null
   /** From the end of the load until every acknowledged instance was read at both processes, or given up. */
   readBackMs: number
+  /** Prices that were read, and those of them that were older than they may be. */
+  stale: StaleCounts
+  /** Null for an app that has nothing of that. */
+  people: PeopleCounts | null
   deaths: readonly string[]
   logLines: number
   /** The latest that a request left after its time: what the load itself may add to a latency. */
@@ -122,6 +140,8 @@ export function faultResult(seen: Observations): FaultResult {
     upAfterMs: upAfter(seen),
     lastTroubleAfterMs: lastTroubleAfter(seen),
     readBackMs: Math.round(readBack.milliseconds),
+    stale: staleCounts(seen),
+    people: seen.people ?? null,
     deaths: seen.deaths,
     logLines: seen.logLines,
     lagMs: Math.round(seen.lagMs),
@@ -132,6 +152,32 @@ export function faultResult(seen: Observations): FaultResult {
 /** Under way at some time of the window, so that one that hangs since before the strike counts too. */
 function isDuringDetection({ sentAtMs, milliseconds }: RequestRecord, { struckAtMs }: Strike): boolean {
   return sentAtMs < struckAtMs + detectionMs && sentAtMs + milliseconds > struckAtMs
+}
+
+function staleCounts(seen: Observations): StaleCounts {
+  const { stale, judged } = seen.prices
+  const [own, others] = split(stale, (read) => read.own)
+  const [during, outside] = split(others, ({ sentAtMs }) =>
+    seen.strikes.some((strike) => sentAtMs >= strike.struckAtMs && sentAtMs < overAtMs(strike, seen)),
+  )
+  return {
+    judged,
+    own: own.length,
+    duringOutage: during.length,
+    outside: outside.length,
+    oldestMs: Math.round(Math.max(0, ...stale.map(({ ageMs }) => ageMs))),
+  }
+}
+
+/** When every process says `up` again, and what waited has been told. */
+function overAtMs({ struckAtMs, healedAtMs }: Strike, { fault, watches }: Observations): number {
+  const ends = watches.map((watch) => {
+    const down = fault.mendsItself ? watch.until(false, struckAtMs) : undefined
+    const fromMs = down === undefined ? healedAtMs : Math.max(healedAtMs, struckAtMs + down)
+    const up = watch.until(true, fromMs)
+    return up === undefined ? Infinity : fromMs + up
+  })
+  return Math.max(...ends) + replayMs
 }
 
 /** What one process has buffered, the other can only know when it has reached Redis. */

@@ -3,7 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type RedisEnvironment } from './faults/fault.js'
-import { password } from './users.js'
+import { webhookSecret } from './deliveries.js'
+import { limitMax } from './greedy-visitor.js'
+import { password } from './sign-in.js'
 
 export type App = 'storefront' | 'plain'
 
@@ -28,7 +30,7 @@ const pageBytes = 4096
 
 /** Variables of whoever runs this that the processes must not see. */
 const ownVariables =
-  /^(?:REDIS_|DATABASE_URL$|DATA_DIR$|APP_SECRET$|SESSION_SECRET$|DEMO_PASSWORD$|HOST$|NODE_)/
+  /^(?:REDIS_|WEBHOOK_|DATABASE_URL$|DATA_DIR$|APP_SECRET$|SESSION_SECRET$|DEMO_PASSWORD$|HOST$|NODE_)/
 
 /** Two processes of the app, each with its own way to Redis and both on one catalogue. */
 export class Fleet {
@@ -110,9 +112,10 @@ function variables(
     ...Object.fromEntries(own.map((name) => [name, undefined])),
     PORT: '0',
     LOG_LEVEL: 'warn',
-    RATE_LIMIT_MAX: '0',
+    RATE_LIMIT_MAX: String(limitMax),
     SESSION_SECRET: 'the two processes of the chaos run share this secret',
     DEMO_PASSWORD: password,
+    WEBHOOK_SECRET_GENERIC: webhookSecret,
     DATABASE_URL: databaseUrl,
     ...environment,
   }

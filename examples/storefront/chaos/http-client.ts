@@ -15,20 +15,28 @@ export interface Answer {
 export interface Ask {
   method: 'GET' | 'POST' | 'PUT'
   path: string
-  body?: object
+  /** An object is sent as JSON, a text as the JSON that it is. */
+  body?: object | string
   headers?: Readonly<Record<string, string>>
 }
 
 /** Longer than any answer may take; what has not come by then counts as no answer. */
 const patienceMs = 15_000
 
+/** Of the addresses of this machine, those that visitors come from: limits go by address. */
+const visitorAddresses: readonly string[] = Array.from({ length: 64 }, (_, index) => `127.0.1.${index + 1}`)
+
 /** Asks one process over connections that are kept, as a proxy in front of it would. */
 export class HttpClient {
   readonly #url: URL
   readonly #agent = new Agent({ keepAlive: true })
+  readonly #addresses: readonly string[]
+  #turn = 0
 
-  constructor(url: URL) {
+  /** @param addresses where it asks from, in turns */
+  constructor(url: URL, addresses: readonly string[] = visitorAddresses) {
     this.#url = url
+    this.#addresses = addresses
   }
 
   /** Connections that are open; the process at the other end has a handle for each. */
@@ -39,7 +47,8 @@ export class HttpClient {
   /** Always resolves. */
   ask({ method, path, body, headers = {} }: Ask): Promise<Answer> {
     const startedMs = performance.now()
-    const payload = body === undefined ? undefined : JSON.stringify(body)
+    const payload = typeof body === 'object' ? JSON.stringify(body) : body
+    const localAddress = this.#addresses[this.#turn++ % this.#addresses.length]
     return new Promise((resolve) => {
       const settle = (answer: Pick<Answer, 'status' | 'body'> & Partial<Answer>): void =>
         resolve({ retryAfter: false, cookies: [], milliseconds: performance.now() - startedMs, ...answer })
@@ -48,6 +57,7 @@ export class HttpClient {
         {
           method,
           agent: this.#agent,
+          localAddress,
           signal: AbortSignal.timeout(patienceMs),
           headers:
             payload === undefined

@@ -1,11 +1,25 @@
 import { performance } from 'node:perf_hooks'
+import { Type } from 'typebox'
+import { Value } from 'typebox/value'
 import { vendorOf } from '../dist/instances/vendor-of.js'
 import { type Shop } from './fleet.js'
-import { HttpClient } from './http-client.js'
+import { type Ask, HttpClient } from './http-client.js'
 import { type Durability, type Ledger } from './ledger.js'
+import { type Prices } from './prices.js'
 import { outcomeOf, type RequestRecord, textField } from './request-record.js'
 import { type Users } from './users.js'
 import { type Visit, type Visits } from './visits.js'
+
+/** What the load consists of. */
+export interface LoadParts {
+  readonly shops: readonly Shop[]
+  readonly visits: Visits
+  readonly users: Users
+  readonly ledger: Ledger
+  readonly prices: Prices
+  /** Requests a second to each process. */
+  readonly rate: number
+}
 
 const tickMs = 5
 
@@ -18,18 +32,19 @@ export class Load {
   readonly #visits: Visits
   readonly #users: Users
   readonly #ledger: Ledger
+  readonly #prices: Prices
   readonly #everyMs: number
   readonly #open = new Set<Promise<void>>()
   #timer: NodeJS.Timeout | undefined
   #dueMs = 0
   #turn = 0
 
-  /** @param rate requests a second to each process */
-  constructor(shops: readonly Shop[], visits: Visits, users: Users, ledger: Ledger, rate: number) {
+  constructor({ shops, visits, users, ledger, prices, rate }: LoadParts) {
     this.#clients = shops.map(({ url }) => new HttpClient(url))
     this.#visits = visits
     this.#users = users
     this.#ledger = ledger
+    this.#prices = prices
     this.#everyMs = 1000 / (rate * shops.length)
   }
 
@@ -60,16 +75,31 @@ export class Load {
     }
   }
 
-  async #ask(shop: number, { kind, ask, installs, reliesOn }: Visit): Promise<void> {
+  async #ask(shop: number, visit: Visit): Promise<void> {
     const client = this.#clients[shop]
     if (client === undefined) return
+    const { kind, installs, reliesOn, changes } = visit
     const sentAtMs = performance.now()
+    const edit = changes === undefined ? undefined : this.#prices.begin(changes, shop, sentAtMs)
+    // Whoever would change what is just being changed reads it instead.
+    const ask: Ask =
+      changes === undefined
+        ? visit.ask
+        : edit === undefined
+          ? { method: 'GET', path: visit.ask.path.replace(/\/[^/]*$/, '') }
+          : { ...visit.ask, body: { priceCents: edit.value } }
     const answer =
       reliesOn === undefined
         ? await client.ask(ask)
         : await this.#users.ask(client, vendorOf(reliesOn.id), ask)
     const { milliseconds } = answer
     const judged = outcomeOf(answer)
+    if (changes !== undefined && edit !== undefined) {
+      this.#prices.settle(changes, edit, judged.outcome === 'ok' ? performance.now() : undefined)
+    }
+    if (kind === 'products' && judged.outcome === 'ok') {
+      for (const [id, price] of pricesIn(answer.body)) this.#prices.judge(id, price, shop, sentAtMs)
+    }
     const record: RequestRecord = { kind, shop, sentAtMs, milliseconds, ...judged, reliesOn }
     this.records.push(record)
     if (installs === undefined || judged.outcome !== 'ok') return
@@ -80,6 +110,12 @@ export class Load {
       Object.assign(record, { outcome: 'failed', code: 'no durability in the answer' })
     }
   }
+}
+
+const Priced = Type.Array(Type.Object({ id: Type.String(), priceCents: Type.Integer() }))
+
+function pricesIn(body: string): (readonly [id: string, priceCents: number])[] {
+  return Value.Parse(Priced, JSON.parse(body)).map(({ id, priceCents }) => [id, priceCents])
 }
 
 function isDurability(value: string | undefined): value is Durability {

@@ -46,7 +46,7 @@ const described: Readonly<Record<Outcome, string>> = {
 
 /** The lines of one fault. */
 export function faultText(result: FaultResult): string {
-  const { byOutcome, longest, inDetection, outsideDetection, acknowledged, lost } = result
+  const { byOutcome, longest, inDetection, outsideDetection, acknowledged, lost, stale } = result
   const kinds = Object.entries(byOutcome).flatMap(([outcome, count]) =>
     count > 0 && isOutcome(outcome) ? [`${count} ${described[outcome]}`] : [],
   )
@@ -68,6 +68,12 @@ export function faultText(result: FaultResult): string {
       `${result.wronglyUnknown}; ${result.unknownBeforeReplay} more that the other process still held in its buffer`,
     ],
     ...result.wrong.map((wrong) => ['', wrongText(wrong)] satisfies [string, string]),
+    [
+      'stale',
+      `${stale.own + stale.outside} of ${stale.judged} prices, and ${stale.duringOutage} in the outage` +
+        (stale.oldestMs > 0 ? `, the oldest by ${stale.oldestMs} ms` : ''),
+    ],
+    ...peopleRows(result),
     ['link', `${after('not up', result.notUpAfterMs, 'was seen up throughout')}; ${recovery(result)}`],
     ['log', `${result.logLines} lines`],
     ['load', `left up to ${result.lagMs} ms late`],
@@ -75,6 +81,24 @@ export function faultText(result: FaultResult): string {
   const bars = barsOf(result).map(({ name, met, measured }) => `  ${met ? '✓' : '✗'} ${name}: ${measured}`)
   const table = rows.map(([name, value]) => `  ${name.padEnd(18)} ${value}`)
   return [`${result.topology}: ${result.fault}: ${result.title}`, ...table, ...bars].join('\n')
+}
+
+function peopleRows({ people }: FaultResult): [string, string][] {
+  if (people === null) return []
+  const { departures, admissions, deliveries } = people
+  return [
+    ['signed out', `${departures.left}, ${departures.risen} of them risen`],
+    [
+      'limit',
+      `${admissions.admitted} admitted of ${admissions.max} in the window, ${admissions.denied} denied`,
+    ],
+    [
+      'webhooks',
+      `${deliveries.sent} events, ${deliveries.accepted} accepted, ${deliveries.duplicates} answers for ` +
+        `duplicates, ${deliveries.deferred} deferred, ${deliveries.failed} failed; ${deliveries.lost} lost, ` +
+        `${deliveries.doubled} doubled`,
+    ],
+  ]
 }
 
 function wrongText(wrong: WronglyUnknown): string {

@@ -4,6 +4,8 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { type Fault, type Stage } from './faults/fault.js'
 import { type App, Fleet } from './fleet.js'
 import { Ledger } from './ledger.js'
+import { People, type PeopleCounts } from './people.js'
+import { Prices } from './prices.js'
 import { LinkWatch } from './link-watch.js'
 import { Load } from './load.js'
 import { type Progress } from './progress.js'
@@ -74,6 +76,9 @@ export interface Observations {
   /** In the order of the processes. */
   watches: readonly LinkWatch[]
   readBack: ReadBack
+  prices: Prices
+  /** Undefined for an app that has nothing of that. */
+  people: PeopleCounts | undefined
   resources: readonly ResourceSample[]
   deaths: readonly string[]
   logLines: number
@@ -117,8 +122,11 @@ async function playOn(
 ): Promise<Observations> {
   const { seed, rate, cycles, pace } = settings
   const ledger = new Ledger()
-  const users = new Users(fleet.shops, settings.app === 'storefront')
-  const load = new Load(fleet.shops, new Visits(seed, ledger), users, ledger, rate)
+  const { shops } = fleet
+  const prices = new Prices()
+  const users = new Users(shops, settings.app === 'storefront')
+  const load = new Load({ shops, visits: new Visits(seed, ledger), users, ledger, prices, rate })
+  const people = settings.app === 'storefront' ? new People(shops, seed) : undefined
   const watches = fleet.shops.map((shop) => new LinkWatch(shop))
   const affected = fault.strikes === 'both' ? watches : watches.slice(0, 1)
   const allUp = (): boolean => watches.every(({ up }) => up)
@@ -138,9 +146,11 @@ async function playOn(
   try {
     await eventually(allUp, { withinMs: bootWithinMs })
     await users.signIn(vendorIds)
+    await people?.prepare(vendorIds, settings.databaseUrl)
     progress.watch(load, ledger)
     progress.phase('warming up')
     load.start()
+    people?.start()
     await delay(pace.warmUpMs)
     const warmUntilMs = performance.now()
     progress.phase('steady')
@@ -166,9 +176,10 @@ async function playOn(
 
     progress.phase('after')
     await delay(pace.afterMs)
-    await load.stop()
+    await Promise.all([load.stop(), people?.stop()])
     progress.phase(`reading back ${ledger.entries.length} instances`)
     const back = await readBack(fleet.shops, users, ledger.entries, pace.readBackWithinMs)
+    const counted = await people?.count(settings.databaseUrl)
     return {
       fault,
       warmUntilMs,
@@ -177,6 +188,8 @@ async function playOn(
       ledger,
       watches,
       readBack: back,
+      prices,
+      people: counted,
       resources,
       deaths: fleet.shops.flatMap(({ death }) => death ?? []),
       logLines: fleet.logLines,
@@ -187,5 +200,6 @@ async function playOn(
     await load.stop()
     await Promise.all(watches.map((watch) => watch.stop()))
     users.close()
+    await people?.close()
   }
 }

@@ -1,14 +1,6 @@
 import { type Shop } from './fleet.js'
 import { type Answer, type Ask, HttpClient } from './http-client.js'
-import { textField } from './request-record.js'
-
-/** What all demo users sign in with. */
-export const password = 'the password of the chaos run'
-
-interface Session {
-  cookie: string
-  csrfToken: string
-}
+import { as, type SignedIn, signIn } from './sign-in.js'
 
 /**
  * The signed-in vendors. Each signs in once, at either process, and is then known to both; who is told to be
@@ -16,7 +8,7 @@ interface Session {
  */
 export class Users {
   readonly #clients: readonly HttpClient[]
-  readonly #sessions = new Map<string, Session>()
+  readonly #sessions = new Map<string, SignedIn>()
   readonly #signingIn = new Map<string, Promise<void>>()
   readonly #signsIn: boolean
   #turn = 0
@@ -35,9 +27,7 @@ export class Users {
   /** Asks in the name of a vendor. A 401 passes, and has the vendor sign in again meanwhile. */
   async ask(client: HttpClient, vendorId: string, ask: Ask): Promise<Answer> {
     const session = this.#sessions.get(vendorId)
-    const headers: Record<string, string> =
-      session === undefined ? {} : { cookie: session.cookie, 'x-csrf-token': session.csrfToken }
-    const answer = await client.ask({ ...ask, headers })
+    const answer = await client.ask(session === undefined ? ask : as(session, ask))
     if (this.#signsIn && answer.status === 401 && this.#sessions.get(vendorId) === session) {
       void this.#signIn(vendorId)
     }
@@ -58,14 +48,7 @@ export class Users {
 
   async #begin(vendorId: string): Promise<void> {
     const client = this.#clients[this.#turn++ % this.#clients.length]
-    const answer = await client?.ask({
-      method: 'POST',
-      path: '/auth/login',
-      body: { email: `${vendorId}@demo.test`, password },
-    })
-    const csrfToken = textField(answer?.body ?? '', 'csrfToken')
-    if (answer?.status !== 200 || csrfToken === undefined) return
-    const cookie = answer.cookies.map((each) => each.split(';', 1).join()).join('; ')
-    this.#sessions.set(vendorId, { cookie, csrfToken })
+    const session = client === undefined ? undefined : await signIn(client, vendorId)
+    if (session !== undefined) this.#sessions.set(vendorId, session)
   }
 }

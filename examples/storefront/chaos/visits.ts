@@ -12,6 +12,8 @@ export interface Visit {
   installs?: string
   /** What the request relies on. */
   reliesOn?: Acknowledged
+  /** The product whose price is changed; the price is chosen when it is sent. */
+  changes?: string
 }
 
 /** Out of 100 requests; the rest changes products. */
@@ -22,7 +24,8 @@ const shares: readonly (readonly [VisitKind, number])[] = [
   ['orders', 15],
   ['inventory', 10],
 ]
-const productsOfVendor = 1_000
+/** Those that a first page shows, so that what is changed is seen by whoever reads. */
+const productsThatChange = 50
 
 /** What visitors ask for next, by a seeded plan: the same seed asks the same of what is acknowledged by then. */
 export class Visits {
@@ -40,7 +43,7 @@ export class Visits {
     const [fraction, id, number] = [
       this.#random.next(),
       this.#uuid(),
-      this.#random.integer(1, productsOfVendor),
+      this.#random.integer(1, productsThatChange),
     ]
     if (kind === 'dashboard') return { kind, ask: { method: 'GET', path: `/dashboard?instance=${id}` } }
     const known = kind === 'install' ? undefined : this.#ledger.at(fraction)
@@ -51,7 +54,10 @@ export class Visits {
         ask: { method: 'POST', path: '/api/instances', body: { instance: id } },
       }
     }
-    return { kind, reliesOn: known, ask: askOf(kind, known.id, number) }
+    const path = `/api/${known.id}`
+    if (kind !== 'change') return { kind, reliesOn: known, ask: { method: 'GET', path: `${path}/${kind}` } }
+    const changes = `p-${vendorOf(known.id).replace('vendor-', '')}-${number}`
+    return { kind, reliesOn: known, changes, ask: { method: 'PUT', path: `${path}/products/${changes}` } }
   }
 
   #kind(): VisitKind {
@@ -67,11 +73,4 @@ export class Visits {
     const digits = Array.from({ length: 32 }, () => this.#random.integer(0, 15).toString(16)).join('')
     return digits.replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12})$/, '$1-$2-4$3-8$4-$5')
   }
-}
-
-function askOf(kind: VisitKind, instanceId: string, number: number): Ask {
-  const api = `/api/${instanceId}`
-  if (kind !== 'change') return { method: 'GET', path: `${api}/${kind}` }
-  const product = `p-${vendorOf(instanceId).replace('vendor-', '')}-${number}`
-  return { method: 'PUT', path: `${api}/products/${product}`, body: { priceCents: 100 + number } }
 }

@@ -1,6 +1,5 @@
 import { type AddressInfo } from 'node:net'
-
-const DEMO_INSTANCE = '00000000-0000-4000-8000-000000000001'
+import { DEMO_INSTANCE } from './instances/demo-instance.js'
 
 // Nobody can open the addresses that stand for all of them.
 const REACHABLE: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' }

@@ -35,6 +35,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     { fastifyApp },
     { createLogger },
     { requestedInstanceId },
+    { requestWatch },
     { storefront },
   ] = await Promise.all([
     import('@stayfast/redis-connection'),
@@ -48,6 +49,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     import('./fastify-app.js'),
     import('./logger.js'),
     import('./instances/requested-instance-id.js'),
+    import('./dashboard/request-watch.js'),
     import('./storefront.js'),
   ])
 
@@ -56,6 +58,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
   catalogue.belongsTo(app)
 
   try {
+    await app.register(requestWatch)
     await app.register(redisConnection, { env: config.environment })
     await app.register(tenantInstanceStore, {
       instanceIdFrom: (request) => requestedInstanceId(request, config.appSecret),
@@ -82,10 +85,17 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
       instances: app.tenantInstances,
       sessions: app.sessions,
       cache: app.taggedCache,
+      health: app.healthChecks,
+      requests: app.requestWatch,
       scope: new VendorAccess(app.sessions, app.tenantInstances),
       references: {
         appSecret: config.appSecret,
         allowBareId: !config.production,
+      },
+      webhooks: {
+        secrets: config.webhookSecrets,
+        demo: !config.production,
+        environment: config.environment,
       },
     })
     return app

@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { ConfigInvalidError, SessionSecretMissingError } from './errors.js'
+import { secretList } from './secret-list.js'
+import { readWebhookSecrets, type WebhookSecrets } from './webhooks/webhook-secrets.js'
 
 export type CatalogueSource =
   { kind: 'memory' } | { kind: 'directory'; path: string } | { kind: 'postgres'; url: string }
@@ -19,6 +21,7 @@ export interface StorefrontConfig {
   demoPassword: { value: string; madeUp: boolean } | undefined
   /** Requests that an address may send in a window of so many seconds; max 0 turns all limits off. */
   limit: { max: number; windowSeconds: number }
+  webhookSecrets: WebhookSecrets
   /** Where the Redis plugins look for their `REDIS_*` variables. */
   environment: NodeJS.ProcessEnv
   /** What the operator should know and need not act on at once; logged at the start. */
@@ -52,6 +55,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
       max: readCount('RATE_LIMIT_MAX', read('RATE_LIMIT_MAX') ?? '100', 0),
       windowSeconds: readCount('RATE_LIMIT_WINDOW_SECONDS', read('RATE_LIMIT_WINDOW_SECONDS') ?? '900', 1),
     },
+    webhookSecrets: readWebhookSecrets(read),
     environment,
     warnings,
   }
@@ -116,10 +120,7 @@ function readSessionSecrets(
     )
     return [randomBytes(SHORTEST_SECRET).toString('base64url')]
   }
-  const secrets = value
-    .split(',')
-    .map((secret) => secret.trim())
-    .filter((secret) => secret !== '')
+  const secrets = secretList(value)
   if (secrets.length === 0 || secrets.some((secret) => secret.length < SHORTEST_SECRET)) {
     const problem =
       `holds a secret of fewer than ${SHORTEST_SECRET} characters: use random ones, for example the output of ` +

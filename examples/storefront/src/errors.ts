@@ -8,8 +8,10 @@ type Coded<Code extends string, Arguments extends unknown[]> = FastifyErrorConst
 // --- what stops the start -------------------------------------------------------------------------------
 
 /** An environment variable holds what it cannot hold. Arguments: the variable; what is wrong and what to do. */
-export const ConfigInvalidError: Coded<'SHOP_CONFIG_INVALID', [variable: string, problem: string]> =
-  createError('SHOP_CONFIG_INVALID', 'The environment variable %s %s')
+export const ConfigInvalidError: Coded<
+  'SHOP_CONFIG_INVALID',
+  [variable: string, problem: string, options?: { cause: unknown }]
+> = createError('SHOP_CONFIG_INVALID', 'The environment variable %s %s')
 
 export const SessionSecretMissingError: Coded<'SHOP_SESSION_SECRET_MISSING', []> = createError(
   'SHOP_SESSION_SECRET_MISSING',
@@ -113,6 +115,18 @@ export const OtherVendorError: Coded<'SHOP_OTHER_VENDOR', []> = createError(
   'SHOP_OTHER_VENDOR',
   'This instance belongs to another vendor',
   403,
+)
+
+export const DeadLetterNotFoundError: Coded<'SHOP_DEAD_LETTER_NOT_FOUND', [id: string]> = createError(
+  'SHOP_DEAD_LETTER_NOT_FOUND',
+  'There is no dead letter %s: it may have been replayed or discarded already',
+  404,
+)
+
+export const StreamsBusyError: Coded<'SHOP_STREAMS_BUSY', []> = createError(
+  'SHOP_STREAMS_BUSY',
+  'As many pages as this process feeds with live figures are open: close one, or try again in a few seconds',
+  503,
 )
 
 export const DateRangeInvalidError: Coded<'SHOP_DATE_RANGE_INVALID', [from: string, to: string]> =

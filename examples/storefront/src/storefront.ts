@@ -20,24 +20,32 @@ import { Products } from './catalogue/products.js'
 import { ShopFigures } from './catalogue/shop-figures.js'
 import { Vendors } from './catalogue/vendors.js'
 import { dashboardRoutes } from './dashboard/dashboard-routes.js'
+import { liveDashboard } from './dashboard/live-dashboard.js'
+import { type RequestWatch } from './dashboard/request-watch.js'
 import { type ReferenceRules } from './instances/instance-reference.js'
 import { instancesRoutes } from './instances/instances-routes.js'
 import { type InstanceStore } from './instances/open-instance.js'
 import { describeApi } from './openapi.js'
+import { type HealthChecks } from '@stayfast/health'
 import { type RedisConnection } from '@stayfast/redis-connection'
 import { type Sessions } from '@stayfast/session'
 import { type TaggedCache } from '@stayfast/tagged-cache'
+import { type TenantInstances } from '@stayfast/tenant-instance-store'
 import { statusRoutes } from './status/status-routes.js'
+import { shopWebhooks, type WebhookRules } from './webhooks/webhooks.js'
 
 /** What the storefront's routes stand on. */
 export interface StorefrontParts {
   database: Database
-  instances: InstanceStore
-  redis: Pick<RedisConnection, 'status'>
+  instances: InstanceStore & Pick<TenantInstances, 'get' | 'list' | 'delete'>
+  redis: Pick<RedisConnection, 'status' | 'provider' | 'facts' | 'link'>
   sessions: Sessions
-  cache: Pick<TaggedCache, 'stats'>
+  cache: Pick<TaggedCache, 'stats' | 'getOrSet' | 'invalidateTags'>
+  health: Pick<HealthChecks, 'snapshot'>
+  requests: RequestWatch
   scope: VendorScope
   references: ReferenceRules
+  webhooks: WebhookRules
 }
 
 /** Puts the storefront's routes on an app; who opened the parts closes them. */
@@ -47,7 +55,7 @@ export const storefront: FastifyPluginAsync<StorefrontParts> = fp(register, {
 })
 
 async function register(app: FastifyInstance, parts: StorefrontParts): Promise<void> {
-  const { database, instances, redis, sessions, cache, scope, references } = parts
+  const { database, instances, redis, sessions, cache, health, requests, scope, references } = parts
   const products = new Products(database)
 
   await app.register(helmet, {
@@ -75,14 +83,23 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     await open.register(statusRoutes, { redis })
     await open.register(dashboardRoutes, { instances, references, vendors: new Vendors(database) })
   })
-  await app.register(authRoutes, { prefix: '/auth', users: new Users(database), sessions })
+  await app.register(liveDashboard, { redis, health, cache, requests, sessions })
+  await app.register(authRoutes, {
+    prefix: '/auth',
+    users: new Users(database),
+    sessions,
+    onSessionsChanged: (userId) => {
+      app.liveStreams.sessionsChanged(userId)
+    },
+  })
   await app.register(adminRoutes, {
     prefix: '/api/admin',
     sessions,
     cache,
     figures: new ShopFigures(database),
   })
-  await app.register(instancesRoutes, { instances, references })
+  await app.register(shopWebhooks, { ...parts.webhooks, database, instances, sessions, cache })
+  await app.register(instancesRoutes, { instances, references, cache })
   await app.register(productsRoutes, { prefix: '/api/:instanceId/products', scope, products })
   await app.register(ordersRoutes, { prefix: '/api/:instanceId/orders', scope, orders: new Orders(database) })
   await app.register(inventoryRoutes, { prefix: '/api/:instanceId/inventory', scope, products })

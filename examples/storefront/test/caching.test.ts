@@ -1,5 +1,6 @@
 import { eventually, startRedisServer } from '@stayfast/test-kit'
 import { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { openStorefront } from './open-storefront.js'
@@ -20,12 +21,19 @@ interface Process {
 }
 
 /** A process on the shared catalogue, signed in as the vendor of the instance. */
-async function start(t: Test, environment: NodeJS.ProcessEnv = {}, instanceId = own): Promise<Process> {
+async function start(
+  t: Test,
+  environment: NodeJS.ProcessEnv = {},
+  { instanceId = own, queriesTakeMs = 0 } = {},
+): Promise<Process> {
   let count = 0
   const app = await openStorefront(t, environment, {
-    query: (sql, parameters) => {
+    query: async (sql, parameters) => {
       count += 1
-      return catalogue.query(sql, parameters)
+      const rows = await catalogue.query(sql, parameters)
+      // Late is the answer, not the question: what was read is old by the time it is there.
+      if (queriesTakeMs > 0) await delay(queriesTakeMs)
+      return rows
     },
     transaction: (work) => catalogue.transaction(work),
     close: () => Promise.resolve(),
@@ -138,6 +146,46 @@ t.test('what one process changes no other answers from its memory', async (t) =>
     t.equal(cached(await reader.shop.ask('GET', '/products?limit=1')), 'HIT')
   }
 })
+
+t.test(
+  'under load and with slow loaders no read shows what an edit has replaced, and most are hits',
+  async (t) => {
+    const redis = await startRedisServer({}, t)
+    const environment = { REDIS_URL: redis.url }
+    const slow = { queriesTakeMs: 25 }
+    const processes = [await start(t, environment, slow), await start(t, environment, slow)] as const
+    let [latest, edited, running] = [0, 0, true]
+    const seen = { stale: 0, hits: 0, reads: 0 }
+    const readers = processes.flatMap(({ shop }) =>
+      Array.from({ length: 4 }, async () => {
+        while (running) {
+          const [atLeast, edit] = [latest, edited]
+          const answer = await shop.ask('GET', '/products?limit=1')
+          const [product] = answer.json<Product[]>()
+          if ((product?.priceCents ?? 0) < atLeast) seen.stale += 1
+          // What overlaps with an edit has to miss.
+          if (edit === edited && edit % 2 === 0) {
+            seen.reads += 1
+            if (cached(answer) === 'HIT') seen.hits += 1
+          }
+          await delay(2)
+        }
+      }),
+    )
+    for (let price = 1_000; price < 1_012; price += 1) {
+      const { shop } = processes[price % 2 === 0 ? 0 : 1]
+      edited += 1
+      t.equal((await shop.ask('PUT', '/products/p-1-1', { priceCents: price })).statusCode, 200)
+      latest = price
+      edited += 1
+      await delay(250)
+    }
+    running = false
+    await Promise.all(readers)
+    t.equal(seen.stale, 0)
+    t.ok(seen.hits >= 0.8 * seen.reads, `${seen.hits} hits of ${seen.reads} reads between edits`)
+  },
+)
 
 t.test('edits made without Redis are seen here at once, and by all when it has returned', async (t) => {
   const redis = await startRedisServer({ appendOnly: true }, t)

@@ -28,6 +28,12 @@ const flawless: FaultResult = {
   upAfterMs: 100,
   lastTroubleAfterMs: null,
   readBackMs: 10,
+  stale: { judged: 900, own: 0, duringOutage: 3, outside: 0, oldestMs: 900 },
+  people: {
+    departures: { left: 9, risenHere: 0, risen: 0 },
+    admissions: { max: 500, admitted: 500, denied: 300 },
+    deliveries: { sent: 80, accepted: 60, duplicates: 20, deferred: 20, failed: 0, lost: 0, doubled: 0 },
+  },
   deaths: [],
   logLines: 3,
   lagMs: 5,
@@ -66,6 +72,35 @@ t.test('slowness, a process that ends and a link that stays down miss a bar', as
   t.same(missed({ outsideDetection: { ...calm, p99Ms: 100 } }), ['p99 outside the 2 s of detection < 100 ms'])
   t.same(missed({ deaths: ['SIGSEGV'] }), ['no process ends'])
   t.same(missed({ upAfterMs: null }), ['recovers by itself'])
+})
+
+t.test('a stale answer of the process itself, or outside the outage, misses a bar', async (t) => {
+  const stale = (change: Partial<FaultResult['stale']>): string[] =>
+    missed({ stale: { ...flawless.stale, ...change } })
+  t.same(stale({ own: 1 }), ['0 stale answers that the promise forbids'])
+  t.same(stale({ outside: 1 }), ['0 stale answers that the promise forbids'])
+  t.same(stale({ duringOutage: 100 }), [])
+})
+
+t.test('sessions that rise, events and admissions too many miss a bar', async (t) => {
+  const { people } = flawless
+  if (people === null) throw new Error('There are people.')
+  const { departures, admissions, deliveries } = people
+  t.same(missed({ people: { ...people, departures: { ...departures, risen: 1 } } }), ['0 sessions risen'])
+  t.same(missed({ people: { ...people, departures: { ...departures, risenHere: 1 } } }), ['0 sessions risen'])
+  t.same(missed({ people: { ...people, admissions: { ...admissions, admitted: 1001 } } }), [
+    'at most 1000 admitted of 500 in the window',
+  ])
+  for (const [kind, bar] of [
+    ['lost', '0 accepted events lost'],
+    ['doubled', '0 events with a double effect'],
+    ['failed', '0 webhooks answered but 2xx and 503'],
+  ] as const) {
+    const change = { people: { ...people, deliveries: { ...deliveries, [kind]: 1 } } }
+    t.same(missed(change), [bar])
+    t.same(missed({ ...change, keepsData: false }), [], 'where Redis forgets it is stated')
+  }
+  t.same(missed({ people: null }), [], 'a plain app has none of that')
 })
 
 t.test('growth over many cycles misses a bar', async (t) => {

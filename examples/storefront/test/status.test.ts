@@ -108,6 +108,10 @@ t.test('every route is described, with its errors', async (t) => {
     '/',
     '/api/admin/cache/stats',
     '/api/admin/metrics',
+    '/api/admin/webhooks',
+    '/api/admin/webhooks/dead-letters/{id}',
+    '/api/admin/webhooks/dead-letters/{id}/replay',
+    '/api/admin/webhooks/events',
     '/api/instances',
     '/api/vendor/analytics/snapshot',
     '/api/{instanceId}/cart',
@@ -124,6 +128,7 @@ t.test('every route is described, with its errors', async (t) => {
     '/auth/sessions',
     '/auth/sessions/{id}',
     '/dashboard',
+    '/webhooks/{provider}',
   ])
   t.same(Object.keys(paths['/api/{instanceId}/products/{id}']?.['put']?.responses ?? {}), [
     '200',

@@ -33,6 +33,10 @@ export class StorefrontClient {
     this.#instanceId = instanceId
   }
 
+  get cookie(): string {
+    return this.#headers['cookie'] ?? ''
+  }
+
   /** Makes the instance known, as opening the dashboard does, and signs in. */
   async open(): Promise<this> {
     const { statusCode } = await this.send('GET', `/dashboard?instance=${this.#instanceId}`)
@@ -49,6 +53,21 @@ export class StorefrontClient {
       throw new Error(`the sign-in answered ${response.statusCode}: ${response.body}`)
     this.#headers['cookie'] = response.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
     this.#headers['x-csrf-token'] = response.json<{ csrfToken: string }>().csrfToken
+    return this
+  }
+
+  /** The same browser, led to another process. */
+  at(app: FastifyInstance): StorefrontClient {
+    const client = new StorefrontClient(app, this.#instanceId)
+    Object.assign(client.#headers, this.#headers)
+    return client
+  }
+
+  /** Sends a request and keeps the cookie that comes with the answer, which there must be. */
+  async keepCookie(method: Method, url: string): Promise<this> {
+    const { cookies, statusCode } = await this.send(method, url)
+    if (cookies.length === 0) throw new Error(`${url} answered ${statusCode} without a cookie`)
+    this.#headers['cookie'] = cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
     return this
   }
 

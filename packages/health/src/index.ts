@@ -3,7 +3,7 @@ export type { Alarm, AlarmName } from './alarms/alarm-board.js'
 export type { Thresholds } from './alarms/thresholds.js'
 export type { CheckResult, HealthCheck } from './checks/check-runner.js'
 export type { HealthChecks, Metrics } from './health-checks.js'
-export { healthReport, type HealthReport, type HealthReporter } from './health-report.js'
+export { healthReport, type HealthReport, type HealthReporter } from '@stayfast/redis-kit'
 export type { HealthOptions, LetsIn } from './options.js'
 export type { LoopDelay } from './sampling/event-loop-delay.js'
 export type {

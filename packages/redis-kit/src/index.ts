@@ -26,6 +26,13 @@ export { reconnectDelay } from './reconnect-delay.js'
 export { redactError } from './redacted-error.js'
 export { RedisClock } from './redis-clock.js'
 export { bootWait } from './plugin/boot-wait.js'
+export {
+  healthReport,
+  healthReporterOf,
+  offerHealthReport,
+  type HealthReport,
+  type HealthReporter,
+} from './plugin/health-report.js'
 export { didYouMean, nearestName } from './plugin/nearest-name.js'
 export {
   checkOptions,

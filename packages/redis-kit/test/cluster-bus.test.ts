@@ -74,7 +74,8 @@ t.test(
     await eventually(() => members.every(({ bus }) => bus.covered && bus.members === 3), { withinMs: 8000 })
     for (let round = 0; round < 30; round++) {
       t.strictSame(await sender.bus.publish('tags', String(round)), { delivered: true })
-      for (const { heard } of members) t.equal(heard.at(-1), String(round))
+      // Nobody waits for the sender, which knows: over another node it may hear itself last.
+      for (const { heard } of [receiver, dying]) t.equal(heard.at(-1), String(round))
     }
 
     await links[2]?.close()

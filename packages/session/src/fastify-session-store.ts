@@ -15,8 +15,6 @@ import {
 import { addressOf, newSessionId, type SessionAddress } from './session-id.js'
 import type { FieldTexts, ListedSession, LoadedSession, SessionStore } from './stores/session-store.js'
 
-type Callback = (error?: unknown) => void
-
 /** Which tenant a visitor's session is good for. */
 export type TenantLookup = () => string | undefined | Promise<string | undefined>
 
@@ -43,7 +41,7 @@ export interface FastifySessionStoreOptions {
 }
 
 /**
- * The store that \@fastify/session talks to: callbacks on one side, a {@link SessionStore} on the other.
+ * The store that \@fastify/session talks to: callbacks on one side, a `SessionStore` on the other.
  * Which fields a request has changed it finds by comparing with what the session was loaded from, which
  * stays with the session object (attachment.ts). So a save never creates a session that is gone, two
  * writers of different fields lose nothing, and a save of nothing new costs nothing.
@@ -57,14 +55,19 @@ export class FastifySessionStore implements CallbackStore {
   /**
    * Set by the plugin: a session that cannot be told now is answered as such, for the guards to decide,
    * and not as an error, which would fail open routes as well.
+   *
+   * @internal
    */
   answerAway = false
   /**
    * Set by the plugin before a request's session is loaded: the fields come with the attachment, to be put
    * into the session object by the plugin, so that @fastify/session has nothing to copy and to hash.
+   *
+   * @internal
    */
   handOver = false
 
+  /** @internal */
   constructor(options: FastifySessionStoreOptions) {
     this.#options = options
     this.#cipher = options.cipher ?? new FieldCipher([])
@@ -76,7 +79,11 @@ export class FastifySessionStore implements CallbackStore {
   readonly idGenerator = (request?: object): string =>
     newSessionId(request === undefined ? undefined : this.#tags.get(request))
 
-  /** While `make` runs, new ids of this request are those of a user's sessions. */
+  /**
+   * While `make` runs, new ids of this request are those of a user's sessions.
+   *
+   * @internal
+   */
   withTag(request: object, tag: string, make: () => void): void {
     this.#tags.set(request, tag)
     try {
@@ -86,7 +93,11 @@ export class FastifySessionStore implements CallbackStore {
     }
   }
 
-  /** Where the sessions live. */
+  /**
+   * Where the sessions live.
+   *
+   * @internal
+   */
   get sessions(): SessionStore {
     return this.#options.store()
   }
@@ -118,19 +129,23 @@ export class FastifySessionStore implements CallbackStore {
     )
   }
 
-  set(id: string, session: Session, callback: Callback): void {
+  set(id: string, session: Session, callback: (error?: unknown) => void): void {
     this.save(id, session).then(() => {
       callback()
     }, callback)
   }
 
-  destroy(id: string, callback: Callback): void {
+  destroy(id: string, callback: (error?: unknown) => void): void {
     this.end(addressOf(id)).then(() => {
       callback()
     }, callback)
   }
 
-  /** Stores what has changed of a session object. */
+  /**
+   * Stores what has changed of a session object.
+   *
+   * @internal
+   */
   async save(id: string, session: Session): Promise<void> {
     const attachment = attachmentOf(session)
     const address = addressOf(id)
@@ -163,6 +178,7 @@ export class FastifySessionStore implements CallbackStore {
    *
    * @param replaces - Of the same user, and ends in the same moment.
    * @throws STAY_SESSION_EXISTS, STAY_SESSION_REVOKED
+   * @internal
    */
   async begin(
     session: Session,
@@ -191,17 +207,29 @@ export class FastifySessionStore implements CallbackStore {
     return attachment
   }
 
-  /** Says which tenant a session object will be good for, should it be stored. */
+  /**
+   * Says which tenant a session object will be good for, should it be stored.
+   *
+   * @internal
+   */
   bindNew(session: Session, lookup: TenantLookup): void {
     this.#tenants.set(session, lookup)
   }
 
-  /** What is known of a listed session beside its fields. */
+  /**
+   * What is known of a listed session beside its fields.
+   *
+   * @internal
+   */
   aboutListed({ digest, about }: ListedSession): SessionAbout {
     return decodeAbout(this.#decryptAbout(digest, about)) ?? {}
   }
 
-  /** Ends a session, here and everywhere. */
+  /**
+   * Ends a session, here and everywhere.
+   *
+   * @internal
+   */
   end(address: SessionAddress): ReturnType<SessionStore['destroy']> {
     return this.sessions.destroy(address)
   }

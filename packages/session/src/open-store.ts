@@ -16,6 +16,8 @@ export interface StoreLogger {
 /** A store, and how it is ended. */
 export interface OpenStore {
   readonly store: SessionStore
+  /** Numbers of now, by the names that metrics have. */
+  readonly counts: () => Readonly<Record<string, number>>
   /** Resolves when the store can do all it promises, or when no more time may be spent on that at a start. */
   readonly ready: () => Promise<void>
   /** Tells the log how many accepted writes are lost with this process. */
@@ -31,6 +33,7 @@ export function openStore(
   if (link === undefined) {
     return {
       store: new MemorySessionStore({ ...options, maxSessions: options.maxSessionsInMemory }),
+      counts: () => ({}),
       ready: () => Promise.resolve(),
       close: () => Promise.resolve(),
     }
@@ -46,6 +49,7 @@ export function openStore(
   })
   return {
     store,
+    counts: () => ({ pending_writes: store.buffered, local_sessions: store.remembered }),
     ready: async () => {
       await bootWait(link, bootWaitMs, ({ status }) => status !== 'connecting')
       await store.listening(bootWaitMs)

@@ -81,12 +81,12 @@ export interface SessionOptions extends SessionStoreOptions {
    * Which tenant a request is for, such as by its host; undefined for none. A session of another tenant is
    * nothing to it. May be async.
    */
-  readonly tenantOf?: (request: FastifyRequest) => MaybePromise<string | null | undefined>
+  readonly tenantOf?: (
+    request: FastifyRequest,
+  ) => string | null | undefined | Promise<string | null | undefined>
   /** Other origins whose pages may sign somebody in, such as `https://login.example.test`. */
   readonly trustedOrigins?: readonly string[]
 }
-
-type MaybePromise<Value> = Value | Promise<Value>
 
 type OptionWithoutDefault = 'redis' | 'legacy' | 'secret' | 'cookieName' | 'cookieDomain' | 'tenantOf'
 

@@ -1,7 +1,13 @@
 import fastifyCookie from '@fastify/cookie'
 import fastifyCsrfProtection from '@fastify/csrf-protection'
 import fastifySession from '@fastify/session'
-import { resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
+import {
+  offerHealthReport,
+  resolveLink,
+  tellStart,
+  type HealthReport,
+  type ResolvedLink,
+} from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { adoptedStore } from './adopted-store.js'
@@ -39,7 +45,8 @@ async function register(app: FastifyInstance, given: SessionOptions): Promise<vo
   checkNames(app, options)
   const adopted = app.hasPlugin('@fastify/session') ? adoptedStore(app) : undefined
   if (adopted !== undefined) checkAdopting(given)
-  const store = adopted ?? openWhenReady(app, options)
+  const own: OwnStore = adopted === undefined ? openWhenReady(app, options) : { store: adopted }
+  const { store } = own
   store.answerAway = true
   const cookie = adopted === undefined ? options.cookie : adoptedCookie(given, options.cookie)
   const requests = new RequestSessions(app, cookie, store)
@@ -57,7 +64,9 @@ async function register(app: FastifyInstance, given: SessionOptions): Promise<vo
 
   const methods = new AppSessions({ ...options, cookie, store, requests })
   const requireCsrf = createCsrfGuard(app, options)
-  app.decorate<Sessions>(options.decorateAs, Object.assign(methods, createGuards(options), { requireCsrf }))
+  const sessions = Object.assign(methods, createGuards(options), { requireCsrf })
+  app.decorate<Sessions>(options.decorateAs, sessions)
+  offerHealthReport(sessions, () => ({ plugin: 'session', holds: 'data', ...own.report?.() }))
   app.decorateRequest(options.decorateRequestAs, {
     getter(this: FastifyRequest) {
       return attachmentOf(this.session)?.principal ?? null
@@ -113,8 +122,14 @@ function bindToTenants(
   })
 }
 
+/** A store, and what is known of where it works. */
+interface OwnStore {
+  readonly store: FastifySessionStore
+  readonly report?: () => Pick<HealthReport, 'link' | 'counts'>
+}
+
 /** Opens the store when the app is ready: what is registered after this plugin counts as well. */
-function openWhenReady(app: FastifyInstance, options: CheckedOptions): FastifySessionStore {
+function openWhenReady(app: FastifyInstance, options: CheckedOptions): OwnStore {
   let open: OpenStore | undefined
   let resolved: ResolvedLink | undefined
   app.addHook('onReady', async () => {
@@ -132,7 +147,7 @@ function openWhenReady(app: FastifyInstance, options: CheckedOptions): FastifySe
     await open?.close()
     if (resolved?.owned === true) await resolved.link.close()
   })
-  return new FastifySessionStore({
+  const store = new FastifySessionStore({
     store: () => {
       if (open === undefined) throw new SessionsNotReadyError()
       return open.store
@@ -141,6 +156,7 @@ function openWhenReady(app: FastifyInstance, options: CheckedOptions): FastifySe
     cipher: new FieldCipher(options.encryptionKeys),
     logger: () => app.log,
   })
+  return { store, report: () => ({ link: resolved?.link, counts: open?.counts() }) }
 }
 
 async function registerSession(

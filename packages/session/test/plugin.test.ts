@@ -1,5 +1,5 @@
 import { startRedisServer } from '@stayfast/test-kit'
-import type { RedisLink } from '@stayfast/redis-kit'
+import { healthReporterOf, type RedisLink } from '@stayfast/redis-kit'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import session, { type SessionOptions } from '../dist/index.js'
@@ -13,6 +13,15 @@ t.teardown(() => {
 })
 t.beforeEach(async () => {
   await redis.flushall()
+})
+
+t.test('it reports its link and its numbers to whoever asks, without a command', async (t) => {
+  const link = await openLink(t, server.url)
+  const { app, browser } = await createShop(t, { redis: link })
+  await browser().post('/login', { userId: 'ada' })
+  const report = healthReporterOf(app.sessions)?.()
+  t.equal(report?.link, link)
+  t.match(report, { plugin: 'session', holds: 'data', counts: { pending_writes: 0, local_sessions: 1 } })
 })
 
 for (const [where, option] of [

@@ -1,5 +1,5 @@
 import fastifyCaching from '@fastify/caching'
-import { bootWait, resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
+import { bootWait, offerHealthReport, resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
 import { CacheEngine } from './cache-engine.js'
@@ -44,7 +44,14 @@ async function register(app: FastifyInstance, given: TaggedCacheOptions): Promis
     if (engine === undefined) throw new CacheNotReadyError(options.decorateAs)
     return engine
   }
-  app.decorate<TaggedCache>(options.decorateAs, new ScopedCache(ready, rootScope))
+  const cache = new ScopedCache(ready, rootScope)
+  app.decorate<TaggedCache>(options.decorateAs, cache)
+  offerHealthReport(cache, () => ({
+    plugin: 'tagged-cache',
+    link: resolved?.link,
+    holds: 'cache',
+    counts: engine === undefined ? {} : countsOf(engine),
+  }))
   if (options.routes ?? !heeded.has(app.server)) {
     heeded.add(app.server)
     heedRoutes(app, ready, options)
@@ -88,6 +95,17 @@ async function register(app: FastifyInstance, given: TaggedCacheOptions): Promis
     }
     if (resolved?.owned === true) await resolved.link.close()
   })
+}
+
+function countsOf({ counters, sizes }: CacheEngine): Record<string, number> {
+  return {
+    hits_total: counters.localHits + counters.redisHits,
+    misses_total: counters.misses,
+    stale_total: counters.staleServed,
+    entries: sizes.keys,
+    entries_bytes: sizes.bytes,
+    pending_invalidations: sizes.buffered,
+  }
 }
 
 function heedRoutes(app: FastifyInstance, engine: () => CacheEngine, options: CheckedOptions): void {

@@ -1,4 +1,5 @@
 import fastifyRedis from '@fastify/redis'
+import { healthReporterOf } from '@stayfast/redis-kit'
 import { eventually, startRedisServer } from '@stayfast/test-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
@@ -26,6 +27,22 @@ t.beforeEach(async () => {
 async function boot(app: FastifyInstance): Promise<void> {
   await app.ready()
 }
+
+t.test('it reports its link and its numbers to whoever asks, without a command', async (t) => {
+  const link = await openLink(t, server.url)
+  const { app } = createApp(t)
+  app.register(taggedCache, { redis: link })
+  await app.ready()
+  await app.taggedCache.getOrSet('a', () => 1, { tags: ['x'] })
+  await app.taggedCache.getOrSet('a', () => 2, { tags: ['x'] })
+  const report = healthReporterOf(app.taggedCache)?.()
+  t.equal(report?.link, link)
+  t.match(report, {
+    plugin: 'tagged-cache',
+    holds: 'cache',
+    counts: { hits_total: 1, misses_total: 1, stale_total: 0, entries: 1, pending_invalidations: 0 },
+  })
+})
 
 t.test('Redis is found wherever it is registered, before or after', async (t) => {
   await t.test('by @fastify/redis registered later', async (t) => {

@@ -1,4 +1,11 @@
-import { bootWait, resolveLink, tellStart, type RedisLink, type ResolvedLink } from '@stayfast/redis-kit'
+import {
+  bootWait,
+  offerHealthReport,
+  resolveLink,
+  tellStart,
+  type RedisLink,
+  type ResolvedLink,
+} from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { StoreNotReadyError } from './errors.js'
@@ -44,6 +51,12 @@ function register(app: FastifyInstance, given: TenantInstanceStoreOptions): void
     options.decorateAs,
     Object.assign(instances, { require: createRequire(instances, options) }),
   )
+  offerHealthReport(instances, () => ({
+    plugin: 'tenant-instance-store',
+    link: resolved?.link,
+    holds: 'data',
+    counts: outageStore === undefined ? {} : countsOf(outageStore),
+  }))
   // Two stores of one app may share it: a route belongs to one of them.
   if (!app.hasRequestDecorator(options.decorateRequestAs)) {
     app.decorateRequest(options.decorateRequestAs, null)
@@ -68,6 +81,10 @@ function register(app: FastifyInstance, given: TenantInstanceStoreOptions): void
     }
     if (resolved?.owned === true) await resolved.link.close()
   })
+}
+
+function countsOf({ buffered, quarantined, remembered }: OutageInstanceStore): Record<string, number> {
+  return { pending_writes: buffered, quarantined_writes: quarantined, local_copies: remembered }
 }
 
 function openStore(

@@ -1,3 +1,4 @@
+import { healthReporterOf } from '@stayfast/redis-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import fastifyRedis from '@fastify/redis'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -92,6 +93,21 @@ for (const [where, option] of [
     t.strictSame((await app.inject('/open')).json(), { tenantInstance: null })
   })
 }
+
+t.test('it reports its link and its numbers to whoever asks, without a command', async (t) => {
+  const link = await openLink(t, server.url)
+  const { app } = createApp(t)
+  app.register(tenantInstanceStore, { redis: link })
+  await app.ready()
+  await app.tenantInstances.save({ id: 'a' })
+  const report = healthReporterOf(app.tenantInstances)?.()
+  t.equal(report?.link, link)
+  t.match(report, {
+    plugin: 'tenant-instance-store',
+    holds: 'data',
+    counts: { pending_writes: 0, quarantined_writes: 0, local_copies: Number },
+  })
+})
 
 t.test('require costs one command', async (t) => {
   const { app } = createTenantApp(t, {

@@ -2,6 +2,7 @@ import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import t, { type Test } from 'tap'
+import type { Check } from '../dist/suites/run-check.js'
 import { runSuites, type RunOptions, type RunTotals } from '../dist/suites/run-suites.js'
 
 /** The environment of a shell: tap tells its children that they are tests of it. */
@@ -120,6 +121,29 @@ t.test('several suites at the same time write whole lines', async (t) => {
   const { passed, output } = await run(root, { jobs: 2 })
   t.equal(passed, 6)
   t.equal(output.match(/^(cart|shelf|till) … 1 files/gm)?.length, 3)
+})
+
+t.test('side by side the suites with the largest budgets start first', async (t) => {
+  const root = await workspace(t, {
+    cart: { tap: green, settings: { minutes: 1 } },
+    shelf: { tap: green, settings: { minutes: 3 } },
+    till: { tap: `sleep 0.3; ${green}`, settings: { minutes: 2 } },
+  })
+  const { output } = await run(root, { jobs: 2 })
+  t.match(output, /^shelf …[^\n]*\ncart …[^\n]*\ntill …/)
+  t.match(output, /^cart .*\nshelf .*\ntill /m, 'the table is in the order of the names')
+})
+
+t.test('a check passes with exit code 0, and otherwise fails the run and says why', async (t) => {
+  const root = await workspace(t, { cart: { tap: green } })
+  const shell = (name: string, script: string): Check => ({ name, file: '/bin/sh', args: ['-c', script] })
+  const { passed, failed, output } = await run(root, {
+    checks: [shell('tidy', 'pwd'), shell('lint', 'echo no semicolons >&2; exit 2')],
+  })
+  t.match({ passed, failed }, { passed: 3, failed: 1 })
+  t.match(output, /^tidy … passed, \d+\.\d s\nlint … failed, \d+\.\d s\nno semicolons\ncart … 1 files/)
+  const missing = await run(root, { checks: [{ name: 'lint', file: '/no/such/linter', args: [] }] })
+  t.equal(missing.failed, 1)
 })
 
 t.test('coverage below its floor, or none, fails the run', async (t) => {

@@ -1,14 +1,19 @@
-import { bootWait, isRedisRefused, isRedisUnavailable, tellStart } from '@stayfast/redis-kit'
+import {
+  bootWait,
+  offerHealthReport,
+  isRedisRefused,
+  isRedisUnavailable,
+  tellStart,
+} from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { newCounters } from './counters.js'
+import { newCounters, type WebhookCounters } from './counters.js'
 import { webhooksUnavailable, WebhooksNotReadyError } from './errors.js'
 import { EventRunner } from './event-runner.js'
 import { findRedis, type WebhookRedis } from './find-redis.js'
 import { Handlers } from './handlers.js'
 import { Intake } from './intake.js'
 import { checkOptions, type CheckedOptions, type WebhooksOptions } from './options.js'
-import { BullEventQueue } from './queue/bull-event-queue.js'
 import type { EventQueue, OnFailure } from './queue/event-queue.js'
 import { MemoryEventQueue } from './queue/memory-event-queue.js'
 import { receiveRoute } from './receive-route.js'
@@ -72,7 +77,7 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
     }
   }
 
-  app.decorate<Webhooks>(options.decorateAs, {
+  const webhooks: Webhooks = {
     on: (provider, topic, handler) => {
       handlers.add(provider, topic, { handle: handler })
     },
@@ -82,7 +87,14 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
       discard: (id) => asked(({ deadLetters }) => deadLetters.discard(id)),
     },
     stats: async () => ({ queue: await asked((queue) => queue.numbers()), process: { ...counters } }),
-  })
+  }
+  app.decorate(options.decorateAs, webhooks)
+  offerHealthReport(webhooks, () => ({
+    plugin: 'webhooks',
+    link: redis?.queue.link,
+    holds: 'data',
+    counts: countsOf(counters),
+  }))
 
   if (options.receiving) {
     app.register((scope, _options, done) => {
@@ -103,7 +115,7 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   app.addHook('onReady', async () => {
     redis = findRedis(app, options.redis, options.share)
     const link = redis?.queue.link
-    queue = openQueue(app, redis, options, runner.failed)
+    queue = await openQueue(app, redis, options, runner.failed)
     receipts =
       redis === undefined
         ? new MemoryReceiptStore({ ...options, maxReceipts: options.maxReceiptsInMemory })
@@ -143,15 +155,28 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   })
 }
 
-function openQueue(
+function countsOf(counters: WebhookCounters): Record<string, number> {
+  return {
+    accepted_total: counters.accepted,
+    duplicates_total: counters.duplicates,
+    deferred_total: counters.deferred,
+    handled_total: counters.handled,
+    failed_total: counters.failed,
+    dead_lettered_total: counters.deadLettered,
+  }
+}
+
+async function openQueue(
   app: FastifyInstance,
   redis: WebhookRedis | undefined,
   options: CheckedOptions,
   onFailure: OnFailure,
-): EventQueue {
+): Promise<EventQueue> {
   if (redis === undefined) {
     return new MemoryEventQueue({ ...options, maxEvents: options.maxInMemory, onFailure })
   }
+  // Loading BullMQ takes a tenth of a second or more, which an app without Redis is spared.
+  const { BullEventQueue } = await import('./queue/bull-event-queue.js')
   return new BullEventQueue({
     ...options,
     link: redis.queue.link,

@@ -2,6 +2,7 @@ import { adoptClient, type RedisLink } from '@stayfast/redis-kit'
 import { eventually, startCluster, startRedisServer } from '@stayfast/test-kit'
 import { Queue } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
+import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { idempotencyTokenOf } from '../dist/event-key.js'
 import { MemoryEventQueue } from '../dist/queue/memory-event-queue.js'
@@ -152,6 +153,31 @@ t.test('what only BullMQ has', async (t) => {
     await eventually(async () => (await queue.numbers()).deadLetters === 1)
     await eventually(() => handled.length === 1)
     t.match((await queue.deadLetters.list()).items, [{ id: job.id, provider: '', topic: 'foreign' }])
+  })
+
+  t.test('a worker waits for a Redis that is away, and does not ask again and again', async (t) => {
+    const own = await startRedisServer({}, t)
+    const ownClient = new Redis(own.url)
+    ownClient.on('error', () => undefined)
+    t.teardown(() => {
+      ownClient.disconnect()
+    })
+    const ownLink = await openLink(t, own.url)
+    let errors = 0
+    const logger = { debug: () => void (errors += 1), warn: () => void (errors += 1) }
+    const { queue } = openQueue(t, ownLink, ownClient, { logger })
+    const handled: string[] = []
+    queue.process(async ({ id }) => void handled.push(id))
+    await queue.add(eventOf('1'))
+    await eventually(() => handled.length === 1)
+    await own.kill()
+    await reaches(ownLink, 'down')
+    await delay(1000)
+    t.ok(errors < 50, `${errors} errors in a second`)
+    await own.restart()
+    await reaches(ownLink, 'up')
+    await eventually(() => queue.add(eventOf('2')))
+    await eventually(() => handled.length === 2, { withinMs: 15_000 })
   })
 
   t.test('an eviction policy is told by who connects, not on the console', async (t) => {

@@ -1,3 +1,4 @@
+import { healthReporterOf } from '@stayfast/redis-kit'
 import { eventually, startRedisServer } from '@stayfast/test-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
@@ -57,6 +58,11 @@ for (const [kind, optionsFor] of Object.entries(kinds)) {
       await eventually(() => events.length === 2)
       t.not(events[0]?.idempotencyToken, events[1]?.idempotencyToken)
       await eventually(async () => (await app.webhooks.stats()).process.handled === 2)
+      t.match(healthReporterOf(app.webhooks)?.(), {
+        plugin: 'webhooks',
+        holds: 'data',
+        counts: { accepted_total: 2, duplicates_total: 1, handled_total: 2, dead_lettered_total: 0 },
+      })
       t.match(await app.webhooks.stats(), {
         queue: { waiting: 0, active: 0, delayed: 0, deadLetters: 0 },
         process: { accepted: 2, duplicates: 1, conflicts: 1, unsigned: 0, deferred: 0, failed: 0 },

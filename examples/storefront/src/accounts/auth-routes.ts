@@ -26,11 +26,12 @@ const Session = Type.Object({
 })
 
 /** `/auth`: signing in and out, and the sessions on other devices. */
-export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: Sessions }> = (
-  app,
-  { users, sessions },
-  done,
-) => {
+export const authRoutes: FastifyPluginCallbackTypebox<{
+  users: Users
+  sessions: Sessions
+  /** Somebody signed in or out, here or elsewhere. */
+  onSessionsChanged: (userId: string) => void
+}> = (app, { users, sessions, onSessionsChanged }, done) => {
   const about = { tags: ['sign-in'] }
   const signedIn = { onRequest: sessions.requireAuth }
 
@@ -51,7 +52,9 @@ export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: 
       const user = await users.find(email, password)
       if (user === undefined) throw new SignInFailedError()
       const { id: userId, vendorId: tenantId, roles } = user
-      return answer(sessions, await sessions.login(request, { userId, tenantId, roles }), reply)
+      const principal = await sessions.login(request, { userId, tenantId, roles })
+      onSessionsChanged(userId)
+      return answer(sessions, principal, reply)
     },
   )
 
@@ -59,7 +62,9 @@ export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: 
     '/logout',
     { schema: { ...about, summary: 'Sign out', response: { 204: Type.Null(), ...errorResponses } } },
     async (request, reply) => {
+      const userId = request.principal?.userId
       await sessions.logout(request, reply)
+      if (userId !== undefined) onSessionsChanged(userId)
       return reply.code(204).send(null)
     },
   )
@@ -104,6 +109,7 @@ export const authRoutes: FastifyPluginCallbackTypebox<{ users: Users; sessions: 
       const { userId } = principalOf(request)
       const { existed } = await sessions.revoke(request.params.id, { userId })
       if (!existed) throw new SessionNotFoundError()
+      onSessionsChanged(userId)
       return reply.code(204).send(null)
     },
   )

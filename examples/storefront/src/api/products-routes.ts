@@ -58,6 +58,16 @@ const BulkChange = Type.Object(
   { additionalProperties: false },
 )
 
+const ListQuery = Type.Object({
+  ...PagingQuery.properties,
+  ids: Type.Optional(
+    Type.String({
+      maxLength: 10_000,
+      pattern: '^[^\\u0000]+$',
+      description: 'Only these products, separated by commas',
+    }),
+  ),
+})
 const OfInstance = Type.Object({ instanceId: Type.String() })
 const OfProduct = Type.Object({ instanceId: Type.String(), id: Id })
 
@@ -79,7 +89,7 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
         ...about,
         summary: 'List products, in the order in which they were added',
         params: OfInstance,
-        querystring: PagingQuery,
+        querystring: ListQuery,
         response: { 200: Type.Array(Product), ...errorResponses },
       },
       config: {
@@ -91,8 +101,10 @@ export const productsRoutes: FastifyPluginCallbackTypebox<{ scope: VendorScope; 
         },
       },
     },
-    async (request, reply) =>
-      sendPage(reply, await products.list(scope.vendorIdOf(request), pageRequest(request.query))),
+    async (request, reply) => {
+      const wanted = { ...pageRequest(request.query), ids: request.query.ids?.split(',') }
+      return sendPage(reply, await products.list(scope.vendorIdOf(request), wanted))
+    },
   )
 
   app.post(

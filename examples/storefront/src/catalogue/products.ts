@@ -52,16 +52,23 @@ export class Products {
     this.#database = database
   }
 
-  /** A page in the order in which the products were added. Throws `SHOP_CURSOR_INVALID`. */
-  async list(vendorId: string, { limit, cursor, search }: PageRequest): Promise<Page<Product>> {
+  /**
+   * A page in the order in which the products were added, of those with one of these ids where any are
+   * named. Throws `SHOP_CURSOR_INVALID`.
+   */
+  async list(
+    vendorId: string,
+    { limit, cursor, search, ids }: PageRequest & { ids?: readonly string[] | undefined },
+  ): Promise<Page<Product>> {
     const [after] = cursor === undefined ? [0] : decodeCursor(cursor, isPosition)
     const rows = await this.#database.query(
       `select ${COLUMNS} from storefront.products product
        where vendor_id = $1 and number > $2
          and ($3::text is null or name ilike $3 escape '\\' or sku ilike $3 escape '\\')
+         and ($4::text[] is null or id = any($4::text[]))
        order by number
-       limit $4`,
-      [vendorId, after, containsPattern(search), limit + 1],
+       limit $5`,
+      [vendorId, after, containsPattern(search), ids ?? null, limit + 1],
     )
     const page = pageOf([...rows], limit, (last) => encodeCursor([integer(last, 'number')]))
     return { items: page.items.map(toProduct), nextCursor: page.nextCursor }

@@ -47,7 +47,7 @@ export const indexStatements: readonly string[] = [
   `create index orders_newest_first on storefront.orders (vendor_id, created_at desc, id desc)`,
 ]
 
-/** What people leave behind: users, carts, purchases. Made at each start where it is missing. */
+/** What people and shops leave behind: users, carts, purchases, events. Made at each start where it is missing. */
 export const peopleStatements: readonly string[] = [
   `create table if not exists storefront.users (
      id text collate "C" primary key,
@@ -75,4 +75,17 @@ export const peopleStatements: readonly string[] = [
      created_at timestamptz(3) not null default now(),
      primary key (user_id, key)
    )`,
+
+  `create table if not exists storefront.webhook_events (
+     token text collate "C" primary key,
+     provider text not null,
+     event_id text not null,
+     topic text not null,
+     vendor_id text collate "C",
+     outcome text not null,
+     note text not null,
+     handled_at timestamptz(3) not null default now()
+   )`,
+
+  `create index if not exists webhook_events_by_age on storefront.webhook_events (handled_at)`,
 ]

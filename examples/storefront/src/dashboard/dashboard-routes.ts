@@ -1,15 +1,17 @@
 import fastifyStatic from '@fastify/static'
 import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type FastifyBaseLogger } from 'fastify'
-import { fileURLToPath } from 'node:url'
 import { Type } from 'typebox'
 import { type Vendors } from '../catalogue/vendors.js'
 import { instanceIdOf, type ReferenceRules } from '../instances/instance-reference.js'
 import { type InstanceStore, openInstance } from '../instances/open-instance.js'
 import { vendorOf } from '../instances/vendor-of.js'
-import { dashboardPage } from './dashboard-page.js'
+import { type PageAssets, readPageAssets } from './page-assets.js'
+import { PageTemplate } from './page-template.js'
 
-const assets = fileURLToPath(new URL('../../public/', import.meta.url))
+/** Where there are demo users: everywhere but in production. */
+const DEMO_HINT =
+  'The password of the demo is printed where the server was started. Sign in as admin@demo.test to see every shop.'
 
 /** `/dashboard`: the page that an app market opens for a merchant, and its assets. */
 export const dashboardRoutes: FastifyPluginAsyncTypebox<{
@@ -17,7 +19,17 @@ export const dashboardRoutes: FastifyPluginAsyncTypebox<{
   references: ReferenceRules
   vendors: Vendors
 }> = async (app, { instances, references, vendors }) => {
-  await app.register(fastifyStatic, { root: assets, prefix: '/dashboard/assets/', wildcard: false })
+  const assets = readPageAssets()
+  const page = new PageTemplate(withPreloads(assets))
+
+  await app.register(fastifyStatic, {
+    root: [...assets.roots],
+    prefix: assets.prefix,
+    wildcard: false,
+    globIgnore: [...assets.notServed],
+    maxAge: '1y',
+    immutable: true,
+  })
 
   app.get(
     '/dashboard',
@@ -33,12 +45,23 @@ export const dashboardRoutes: FastifyPluginAsyncTypebox<{
       },
     },
     async (request, reply) => {
-      const id = instanceIdOf(request.query.instance, references)
-      const vendorId = await vendorOfOpened(id, request.log)
+      const instanceId = instanceIdOf(request.query.instance, references)
+      const vendorId = await vendorOfOpened(instanceId, request.log)
       const vendorName = await nameOrId(vendorId)
-      const page = dashboardPage({ instanceId: id, vendorName, email: `${vendorId}@demo.test` })
       // The address may hold a token, so no cache keeps the answer.
-      return reply.type('text/html; charset=utf-8').header('cache-control', 'no-store').send(page.markup)
+      return reply
+        .type('text/html; charset=utf-8')
+        .header('cache-control', 'no-store')
+        .send(
+          page.fill({
+            instanceId,
+            vendorId,
+            vendorName,
+            email: references.allowBareId ? `${vendorId}@demo.test` : '',
+            hint: references.allowBareId ? DEMO_HINT : '',
+            assets: assets.prefix,
+          }),
+        )
     },
   )
 
@@ -60,4 +83,10 @@ export const dashboardRoutes: FastifyPluginAsyncTypebox<{
       return vendorId
     }
   }
+}
+
+/** All modules are asked for at once, not each when another one imports it. */
+function withPreloads({ page, modules }: PageAssets): string {
+  const links = modules.map((file) => `<link rel="modulepreload" href="{{assets}}${file}" />`)
+  return page.replace('<!-- modules -->', links.join('\n    '))
 }

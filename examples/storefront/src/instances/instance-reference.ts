@@ -9,21 +9,33 @@ export interface ReferenceRules {
   allowBareId: boolean
 }
 
+/** What a token says. */
+export interface ReferencedInstance {
+  id: string
+  /** The domain of the shop that installed the app; undefined where the token does not name it. */
+  shop: string | undefined
+}
+
+/** Whether it is a UUID, as instances are called. */
+export function isInstanceId(text: string): boolean {
+  return UUID.test(text)
+}
+
 /**
- * The instance id that a token, or a bare id where that is allowed, stands for. Throws
+ * The instance that a token, or a bare id where that is allowed, stands for. Throws
  * `SHOP_INSTANCE_REFERENCE_INVALID` (400) and `SHOP_INSTANCE_TOKEN_REFUSED` (401).
  */
-export function instanceIdOf(
+export function referencedInstance(
   reference: string | undefined,
   { appSecret, allowBareId }: ReferenceRules,
-): string {
+): ReferencedInstance {
   if (reference === undefined || reference === '') {
     throw new InstanceReferenceInvalidError(
       'No instance is named: pass ?instance= with the token of the app market',
     )
   }
   if (UUID.test(reference)) {
-    if (allowBareId) return reference.toLowerCase()
+    if (allowBareId) return { id: reference.toLowerCase(), shop: undefined }
     throw new InstanceReferenceInvalidError(
       'A bare instance id is not accepted in production: pass the signed token',
     )
@@ -31,9 +43,14 @@ export function instanceIdOf(
   if (!isTokenShaped(reference)) {
     throw new InstanceReferenceInvalidError('The instance is neither a signed token nor an id (a UUID)')
   }
-  const { instanceId } = verifyInstanceToken(reference, appSecret)
+  const { instanceId, shop } = verifyInstanceToken(reference, appSecret)
   if (typeof instanceId !== 'string' || !UUID.test(instanceId)) {
     throw new InstanceReferenceInvalidError('The instance token holds no instanceId that is a UUID')
   }
-  return instanceId.toLowerCase()
+  return { id: instanceId.toLowerCase(), shop: typeof shop === 'string' ? shop.toLowerCase() : undefined }
+}
+
+/** The id alone; throws the same. */
+export function instanceIdOf(reference: string | undefined, rules: ReferenceRules): string {
+  return referencedInstance(reference, rules).id
 }

@@ -1,7 +1,9 @@
 import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import { type TaggedCache } from '@stayfast/tagged-cache'
 import { Type } from 'typebox'
 import { errorResponses } from '../api/error-response.js'
-import { instanceIdOf, type ReferenceRules } from './instance-reference.js'
+import { shopTags } from '../webhooks/shop-tags.js'
+import { referencedInstance, type ReferenceRules } from './instance-reference.js'
 import { type InstanceStore, openInstance } from './open-instance.js'
 
 const Opened = Type.Object({
@@ -14,7 +16,8 @@ const Opened = Type.Object({
 export const instancesRoutes: FastifyPluginCallbackTypebox<{
   instances: InstanceStore
   references: ReferenceRules
-}> = (app, { instances, references }, done) => {
+  cache: Pick<TaggedCache, 'invalidateTags'>
+}> = (app, { instances, references, cache }, done) => {
   app.post(
     '/api/instances',
     {
@@ -31,8 +34,9 @@ export const instancesRoutes: FastifyPluginCallbackTypebox<{
       },
     },
     async (request, reply) => {
-      const id = instanceIdOf(request.body.instance, references)
-      const { vendorId, durability, created } = await openInstance(instances, id)
+      const { id, shop } = referencedInstance(request.body.instance, references)
+      const { vendorId, durability, created } = await openInstance(instances, id, shop)
+      if (shop !== undefined) await cache.invalidateTags(shopTags)
       return reply.code(created ? 201 : 200).send({ id, vendorId, durability })
     },
   )

@@ -4,6 +4,8 @@ import { vendorOf } from './vendor-of.js'
 declare module '@stayfast/tenant-instance-store' {
   interface TenantInstanceFields {
     vendorId: string
+    /** The domain of the shop that installed the app, by which its webhooks name it. */
+    shop?: string
     /** When the dashboard was opened last, or the app installed; ISO 8601. */
     openedAt: string
   }
@@ -19,17 +21,19 @@ export interface OpenedInstance extends Saved {
 /**
  * Creates the instance, or notes that it is in use: what else is known of it stays. While Redis is away
  * an instance that is not known here is opened as well, without a word against what Redis may know.
+ *
+ * @param shop - Where it is known.
  */
-export async function openInstance(store: InstanceStore, id: string): Promise<OpenedInstance> {
-  const openedAt = new Date().toISOString()
+export async function openInstance(store: InstanceStore, id: string, shop?: string): Promise<OpenedInstance> {
+  const news = { openedAt: new Date().toISOString(), ...(shop === undefined ? {} : { shop }) }
   try {
-    const { durability, instance } = await store.update(id, { openedAt })
+    const { durability, instance } = await store.update(id, news)
     return { vendorId: instance.vendorId, durability, created: false }
   } catch (error) {
     if (!mayBeNew(error)) throw error
   }
   const vendorId = vendorOf(id)
-  const { durability, created } = await store.save({ id, vendorId, openedAt }, { ifAbsent: true })
+  const { durability, created } = await store.save({ id, vendorId, ...news }, { ifAbsent: true })
   return { vendorId, durability, created }
 }
 

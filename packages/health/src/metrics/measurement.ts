@@ -1,6 +1,6 @@
 import type { RedisLink } from '@stayfast/redis-kit'
 import type { HealthMonitor } from '../health-monitor.js'
-import type { NamedReport } from '../health-report.js'
+import type { NamedReport } from '../reporting-plugins.js'
 import type { LinkSampler } from '../sampling/link-sampler.js'
 import { infoMetrics } from './redis-metrics.js'
 

@@ -25,7 +25,7 @@ export const shutdownSignals = [
   'SIGTERM',
 ] as const
 
-/** One of {@link shutdownSignals}. */
+/** A signal after which an app can be shut down in order. */
 export type ShutdownSignal = (typeof shutdownSignals)[number]
 
 /** What close-with-grace would listen to as well. */

@@ -50,6 +50,7 @@ export interface Provider {
   readonly notes: readonly string[]
 }
 
+/** Who runs the Redis: each has its own TLS, databases and heartbeat; `'unknown'` takes the safe ones. */
 export type ProviderId =
   | 'upstash'
   | 'vercel-kv'

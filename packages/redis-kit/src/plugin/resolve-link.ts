@@ -56,7 +56,7 @@ function namespaceClient(host: object, name: string): RedisClient {
  * matter.
  *
  * @param host - The Fastify instance.
- * @param role - `'default'`, `'cache'`, `'queue'` or `'webhook'`.
+ * @param settings - `role` is `'default'`, `'cache'`, `'queue'` or `'webhook'`.
  * @returns Undefined when there is none: the plugin then works in memory.
  * @throws TypeError when the option names a namespace that does not exist, or is none of the above.
  */

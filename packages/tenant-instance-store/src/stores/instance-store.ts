@@ -1,6 +1,6 @@
 import type { InstanceOperation } from './instance-operation.js'
 
-/** How safe an acknowledged write is; see {@link WriteResult.durability}. */
+/** How safe an acknowledged write is: `durability` of what a write resolves with. */
 export type Durability = 'redis' | 'buffered'
 
 /** Where a listing goes on. */

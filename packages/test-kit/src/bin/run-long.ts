@@ -1,10 +1,11 @@
 #!/usr/bin/env node
-// Usage: run-long [--node 22,24] [properties] [chaos] [nodes]
+// Usage: run-long [--node 22,24] [properties] [chaos] [nodes] [rehearsal]
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { chaos } from '../long/chaos.js'
 import { otherNodes } from '../long/other-nodes.js'
 import { properties } from '../long/properties.js'
+import { rehearsal } from '../long/rehearsal.js'
 import { runLong } from '../long/run-long.js'
 import { provideRedisServer } from '../provide-redis-server.js'
 
@@ -21,9 +22,10 @@ async function main(): Promise<boolean> {
   const { path } = await provideRedisServer((line) => {
     write(`${line}\n`)
   })
+  const versions = values.node.split(',')
   return runLong({
     root: fileURLToPath(new URL('../../../../', import.meta.url)),
-    parts: [properties, chaos, otherNodes(values.node.split(','))],
+    parts: [properties, chaos, otherNodes(versions), rehearsal(versions)],
     wanted: positionals,
     env: { ...process.env, REDIS_SERVER_BIN: path },
     write,

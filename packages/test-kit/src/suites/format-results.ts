@@ -28,6 +28,11 @@ export function failures(result: SuiteResult): string {
   return [...points, ...aside].join('\n')
 }
 
+/** Each test that did not run, with the reason that it gave. */
+export function skips(result: SuiteResult): string {
+  return result.skips.map(({ path, reason }) => `not run - ${path.join(' > ')}: ${reason}`).join('\n')
+}
+
 export function table(results: readonly SuiteResult[]): string {
   const rows = [
     ['suite', 'files', 'passed', 'failed', 'seconds', 'coverage'],

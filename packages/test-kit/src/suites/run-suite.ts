@@ -4,7 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { Guard } from '../guard.js'
 import { GuardedChild } from '../guarded-child.js'
 import { property, type Suite } from './find-suites.js'
-import { type Failure, TapReport } from './tap-report.js'
+import { type Failure, type Skip, TapReport } from './tap-report.js'
 
 export interface SuiteResult {
   suite: Suite
@@ -12,6 +12,8 @@ export interface SuiteResult {
   passed: number
   failed: number
   skipped: number
+  /** What did not run, and why. */
+  skips: Skip[]
   seconds: number
   /** Percentage of lines; undefined when nothing was measured. */
   coverage: number | undefined
@@ -46,8 +48,8 @@ export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv): Promise<Su
     const measured = coverage === undefined ? 'unknown' : `${coverage} %`
     fail(`Coverage is ${measured}; its floor is ${suite.coverageFloor} %.`)
   }
-  const { files, passed, failed, skipped, failures } = report
-  return { suite, files, passed, failed, skipped, seconds, coverage, failures, stderr }
+  const { files, passed, failed, skipped, skips, failures } = report
+  return { suite, files, passed, failed, skipped, skips, seconds, coverage, failures, stderr }
 }
 
 interface Problem {

@@ -1,5 +1,6 @@
 import { findSuites, type Suite } from './find-suites.js'
-import { failures, summary, table } from './format-results.js'
+import { failures, skips, summary, table } from './format-results.js'
+import { runCheck, type Check } from './run-check.js'
 import { runSuite, type SuiteResult } from './run-suite.js'
 
 export interface RunOptions {
@@ -7,8 +8,10 @@ export interface RunOptions {
   root: string
   /** Packages to run; all when empty. */
   names?: readonly string[]
-  /** Suites at the same time; default 1. */
+  /** Suites and checks at the same time; default 1. */
   jobs?: number
+  /** Commands that must pass as well; each counts as one test. */
+  checks?: readonly Check[]
   env?: NodeJS.ProcessEnv
   write: (text: string) => void
 }
@@ -23,27 +26,50 @@ export async function runSuites({
   root,
   names = [],
   jobs = 1,
+  checks = [],
   env = process.env,
   write,
 }: RunOptions): Promise<RunTotals> {
   const suites = await findSuites(root, names)
-  const waiting = [...suites]
   const results = new Map<Suite, SuiteResult>()
-  const worker = async (): Promise<void> => {
-    for (let suite = waiting.shift(); suite; suite = waiting.shift()) {
-      // Only one at a time can be announced before it is through: two would share a line.
-      if (jobs === 1) write(`${suite.name} … `)
+  let checksPassed = 0
+  // Only one at a time can be announced before it is through: two would share a line.
+  const announce = (name: string): void => {
+    if (jobs === 1) write(`${name} … `)
+  }
+  const tell = (name: string, words: string): void => {
+    write(`${jobs === 1 ? '' : `${name} … `}${words}\n`)
+  }
+  const waiting = [
+    ...checks.map((check) => async (): Promise<void> => {
+      announce(check.name)
+      const { passed, seconds, output } = await runCheck(check, root, env)
+      tell(check.name, `${passed ? 'passed' : 'failed'}, ${seconds.toFixed(1)} s`)
+      if (passed) checksPassed += 1
+      else write(`${output.join('\n')}\n`)
+    }),
+    ...startOrder(suites, jobs).map((suite) => async (): Promise<void> => {
+      announce(suite.name)
       const result = await runSuite(suite, env)
       results.set(suite, result)
-      write(`${jobs === 1 ? '' : `${suite.name} … `}${summary(result)}\n`)
+      tell(suite.name, summary(result))
+      if (result.skips.length > 0) write(`${skips(result)}\n`)
       if (result.failed > 0) write(`${failures(result)}\n`)
-    }
+    }),
+  ]
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await next()
   }
   await Promise.all(Array.from({ length: jobs }, worker))
   const inOrder = suites.flatMap((suite) => results.get(suite) ?? [])
   write(`\n${table(inOrder)}\n\n`)
   return {
-    passed: inOrder.reduce((sum, { passed }) => sum + passed, 0),
-    failed: inOrder.reduce((sum, { failed }) => sum + failed, 0),
+    passed: inOrder.reduce((sum, { passed }) => sum + passed, checksPassed),
+    failed: inOrder.reduce((sum, { failed }) => sum + failed, checks.length - checksPassed),
   }
+}
+
+/** Beside each other the longest go first, so that the end waits for none of them alone. */
+function startOrder(suites: readonly Suite[], jobs: number): readonly Suite[] {
+  return jobs === 1 ? suites : [...suites].sort((one, other) => other.minutes - one.minutes)
 }

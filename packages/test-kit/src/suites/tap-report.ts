@@ -6,12 +6,19 @@ export interface Failure {
   diagnostics: unknown
 }
 
+/** A test that did not run. */
+export interface Skip {
+  path: string[]
+  reason: string
+}
+
 /** Counts the assertions of a TAP stream as it comes: the innermost points, not the tests around them. */
 export class TapReport {
   files = 0
   passed = 0
   failed = 0
   skipped = 0
+  readonly skips: Skip[] = []
   readonly failures: Failure[] = []
   readonly #parser: Parser
 
@@ -44,7 +51,7 @@ export class TapReport {
       if (isFile) this.files++
       const here = [...path, point.name]
       if (point.skip && isFile) this.fail([...here, 'It ran no test.'])
-      else if (point.skip || point.todo) this.skipped++
+      else if (point.skip || point.todo) this.#skip(here, point.skip)
       else if (!point.closingTestPoint) this.#count(point, here)
       // A test that fails with nothing failing inside: it crashed, or ended too early.
       else if (!point.ok && this.failed === failedBefore) this.fail(here, point.diag)
@@ -54,6 +61,11 @@ export class TapReport {
   #count(point: Result, path: string[]): void {
     if (point.ok) this.passed++
     else this.fail(path, point.diag)
+  }
+
+  #skip(path: string[], reason: string | boolean): void {
+    this.skipped++
+    if (typeof reason === 'string') this.skips.push({ path, reason })
   }
 
   #finish(results: FinalResults): void {

@@ -12,7 +12,7 @@ function isIoredisLike(client: RedisClient): client is RedisClient & IoredisLike
 export interface BlockingClient {
   readonly client: IRedisClient
   /** Disconnects for good. */
-  end(): void
+  readonly end: () => void
 }
 
 /**

@@ -18,7 +18,7 @@ export interface RedisReceiptStoreOptions extends ReceiptTimes {
 }
 
 /** A claim that was sent is not to be made any more once its caller has surely given it up. */
-const claimWithinUs = 5_000_000
+const claimWithinUs = 1_500_000
 
 /**
  * Receipts that all processes share. Each call is one command and settles within the deadline of the link;

@@ -1,0 +1,50 @@
+import { startProcess, type ManagedProcess } from '@stayfast/test-kit'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+
+/** A recipe that runs. */
+export interface Recipe {
+  process: ManagedProcess
+  /** Sends a request; a body makes it a POST, unless told otherwise. */
+  ask: (
+    path: string,
+    options?: { method?: string; body?: unknown; headers?: Record<string, string> },
+  ) => Promise<Answer>
+}
+
+export interface Answer {
+  status: number
+  headers: Headers
+  body: unknown
+}
+
+export const root: string = fileURLToPath(new URL('../../../', import.meta.url))
+
+/** Starts a program on a free port, with this environment and nothing of ours that would change what it does. */
+export async function startRecipe(
+  t: Test,
+  name: string,
+  env: Readonly<Record<string, string | undefined>>,
+): Promise<Recipe> {
+  const file = fileURLToPath(new URL(`../dist/${name}.js`, import.meta.url))
+  const process = await startProcess(
+    file,
+    { env: { PORT: '0', ...env }, readyWhen: /Server listening at/, timeoutMs: 30_000 },
+    t,
+  )
+  const line = process.lines.find(({ text }) => text.includes('Server listening at'))?.text ?? ''
+  const port = /http:\/\/\S+:(\d+)/.exec(line)?.[1] ?? ''
+  return {
+    process,
+    ask: async (path, { method, body, headers } = {}) => {
+      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+        method: method ?? (body === undefined ? 'GET' : 'POST'),
+        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      })
+      const text = await response.text()
+      const answer: unknown = text === '' ? undefined : JSON.parse(text)
+      return { status: response.status, headers: response.headers, body: answer }
+    },
+  }
+}

@@ -1,0 +1,87 @@
+/** What is compared: nothing, what is usual, and this. */
+export const stacks = ['bare', 'usual', 'stayfast'] as const
+export type Stack = (typeof stacks)[number]
+
+/** One run of one stack. */
+export interface Sample {
+  readonly perSecond: number
+  /** Computing time of the server's process for one request, µs. */
+  readonly cpuUs: number
+  readonly p99Ms: number
+}
+
+/** What bench/results/whole-stack.json holds. */
+export interface WholeStackResults {
+  readonly benchmark: string
+  readonly runs: number
+  readonly secondsPerRun: number
+  readonly connections: number
+  readonly samples: Readonly<Partial<Record<Stack, readonly Sample[]>>>
+  /** Redis commands for one request. */
+  readonly commands: Readonly<Partial<Record<Stack, number>>>
+  readonly versions: Readonly<Record<string, string>>
+  readonly machine: { readonly cpus: number; readonly model: string }
+}
+
+const begin = '<!-- figures of bench/results/whole-stack.json, by pnpm bench -->'
+const end = '<!-- end of figures -->'
+
+const titles: Readonly<Record<Stack, string>> = {
+  bare: 'bare Fastify: no session, no limit, no cache',
+  usual: '@fastify/session with a plain ioredis store, @fastify/rate-limit on Redis, bentocache',
+  stayfast: '**Stayfast**: session, rate-limit, tagged-cache',
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((one, other) => one - other)[Math.floor(values.length / 2)] ?? NaN
+}
+
+/** The median of one figure of a stack. */
+export function medianOf({ samples }: WholeStackResults, stack: Stack, figure: keyof Sample): number {
+  return median((samples[stack] ?? []).map((sample) => sample[figure]))
+}
+
+/** Requests per second of Stayfast as a multiple of another stack: the median over the runs. */
+export function ratioTo({ samples }: WholeStackResults, stack: Stack): number {
+  const other = samples[stack] ?? []
+  const ratios = (samples.stayfast ?? []).map(
+    ({ perSecond }, run) => perSecond / (other[run]?.perSecond ?? NaN),
+  )
+  return Number(median(ratios).toFixed(2))
+}
+
+/** The README with the figures of these results between its marks, and the same for a terminal. */
+export function withWholeStackFigures(
+  readme: string,
+  results: WholeStackResults,
+): { readonly text: string; readonly lines: readonly string[] } {
+  const { runs, secondsPerRun, connections, versions, machine, commands } = results
+  const rows = stacks.map((stack) => {
+    const figure = (name: keyof Sample): string => String(medianOf(results, stack, name))
+    const cells = [
+      titles[stack],
+      figure('perSecond'),
+      figure('cpuUs'),
+      figure('p99Ms'),
+      commands[stack] ?? '',
+    ]
+    return `| ${cells.join(' | ')} |`
+  })
+  const { node = '', redis = '', ...packages } = versions
+  const table = [
+    '| | requests a second | CPU a request, µs | p99, ms | Redis commands a request |',
+    '|---|---|---|---|---|',
+    ...rows,
+    '',
+    `Stayfast answers ${ratioTo(results, 'usual')} × as many as the usual stack, and ` +
+      `${Math.round(100 * ratioTo(results, 'bare'))} % of bare Fastify. Medians of ${runs} runs of ${secondsPerRun} s ` +
+      `with ${connections} connections, in turns, each stack in a process of its own beside Redis and the client; ` +
+      `Node ${node}, Redis ${redis}, ` +
+      `${Object.entries(packages)
+        .map(([name, version]) => `${name} ${version}`)
+        .join(', ')}, ${machine.cpus} cores.`,
+  ].join('\n')
+  const [from, to] = [readme.indexOf(begin), readme.indexOf(end)]
+  if (from < 0 || to < from) throw new Error(`The README has no ${begin} … ${end}.`)
+  return { text: `${readme.slice(0, from + begin.length)}\n\n${table}\n\n${readme.slice(to)}`, lines: rows }
+}

@@ -1,0 +1,25 @@
+import { element } from './dom.js'
+
+const SHOWN_MS = 5_000
+let timer: number | undefined
+
+/** Says something for a moment, politely: seen at the edge of the page, heard by a screen reader. */
+export function announce(text: string): void {
+  const place = element('announce')
+  place.textContent = text
+  clearTimeout(timer)
+  timer = setTimeout(() => {
+    place.textContent = ''
+  }, SHOWN_MS)
+}
+
+/** Shows what went wrong in its place, or takes it away. */
+export function showError(id: string, error?: unknown): void {
+  const place = element(id)
+  place.hidden = error === undefined
+  place.textContent = error === undefined ? '' : messageOf(error)
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

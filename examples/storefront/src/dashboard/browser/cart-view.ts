@@ -1,0 +1,184 @@
+import { announce, messageOf, showError } from './announce.js'
+import { type CartItem, type Product, type Receipt } from './api-types.js'
+import { DataTable } from './data-table.js'
+import { button, element, make, spoken } from './dom.js'
+import { count, money } from './format.js'
+import { purchaseKey } from './purchase-key.js'
+import { type Shop } from './shop.js'
+import { type View } from './view.js'
+
+const MOST_UNITS = 10_000
+
+/** What the user is about to buy, and buying it. */
+export class CartView implements View {
+  readonly #shop: Shop
+  readonly #table: DataTable<CartItem>
+  #items: CartItem[] = []
+  #loaded = false
+  /** Names this purchase until it has gone through, so that trying again never buys twice. */
+  #key = purchaseKey()
+  #saving: Promise<unknown> = Promise.resolve()
+
+  constructor(shop: Shop) {
+    this.#shop = shop
+    this.#table = new DataTable(
+      'cart',
+      'Cart',
+      [
+        { title: 'Product', kind: 'name', cell: ({ productId }) => shop.nameOf(productId) },
+        { title: 'Each', kind: 'number', cell: ({ productId }) => priceOf(shop.product(productId)) },
+        { title: 'Quantity', kind: 'number', cell: (item) => this.#quantity(item) },
+        { title: 'Sum', kind: 'number', cell: (item) => money(this.#sumOf(item)) },
+        { title: 'Actions', kind: 'actions', cell: (item) => this.#remove(item) },
+      ],
+      ({ productId }) => productId,
+    )
+    element('check-out').addEventListener('click', () => void this.#checkOut())
+  }
+
+  async show(): Promise<void> {
+    await this.load()
+    try {
+      await this.#shop.learn(this.#items.map(({ productId }) => productId))
+    } catch (error) {
+      showError('cart-error', error)
+    }
+    this.#draw()
+  }
+
+  /** Reads the cart, once; for the number in the navigation as well. */
+  async load(): Promise<void> {
+    if (this.#loaded) return
+    try {
+      const { body } = await this.#shop.api.ask<{ items: CartItem[] }>(this.#shop.path('/cart'))
+      this.#items = body.items
+      this.#loaded = true
+      showError('cart-error')
+      this.#showCount()
+    } catch (error) {
+      showError('cart-error', error)
+    }
+  }
+
+  async add({ id, name }: Product): Promise<void> {
+    await this.load()
+    const inside = this.#items.find(({ productId }) => productId === id)
+    const items = inside
+      ? this.#items.map((item) => (item === inside ? { ...item, quantity: item.quantity + 1 } : item))
+      : [...this.#items, { productId: id, quantity: 1 }]
+    const error = await this.#put(items)
+    announce(error === undefined ? `${name} is in the cart.` : messageOf(error))
+  }
+
+  /** Answers the error, if there was one. */
+  #put(items: CartItem[]): Promise<unknown> {
+    // One after the other: two answers that overtake each other would leave the older cart.
+    const saved = this.#saving.then(() => this.#save(items))
+    this.#saving = saved
+    return saved
+  }
+
+  async #save(items: CartItem[]): Promise<unknown> {
+    try {
+      const { body } = await this.#shop.api.ask<{ items: CartItem[] }>(this.#shop.path('/cart'), {
+        method: 'PUT',
+        content: { items },
+      })
+      this.#items = body.items
+      this.#key = purchaseKey()
+      showError('cart-error')
+      return undefined
+    } catch (error) {
+      showError('cart-error', error)
+      return error
+    } finally {
+      this.#draw()
+    }
+  }
+
+  async #checkOut(): Promise<void> {
+    const checkOut = element('check-out', HTMLButtonElement)
+    checkOut.disabled = true
+    try {
+      const { body } = await this.#shop.api.ask<Receipt>(this.#shop.path('/checkout'), {
+        method: 'POST',
+        headers: { 'idempotency-key': this.#key },
+      })
+      this.#items = []
+      this.#key = purchaseKey()
+      this.#showReceipt(body)
+      this.#shop.forget()
+      this.#shop.changed()
+      showError('cart-error')
+    } catch (error) {
+      showError('cart-error', error)
+    } finally {
+      checkOut.disabled = false
+      this.#draw()
+    }
+  }
+
+  #showReceipt({ orders, totalCents }: Receipt): void {
+    const bought = orders.map(({ productId, quantity }) =>
+      make('li', {}, `${count(quantity)} × ${this.#shop.nameOf(productId)}`),
+    )
+    const receipt = element('receipt')
+    receipt.hidden = false
+    receipt.replaceChildren(
+      make('h3', {}, 'Thank you'),
+      make('p', {}, `Bought for ${money(totalCents)}; the orders are pending.`),
+      make('ul', {}, ...bought),
+    )
+  }
+
+  #draw(): void {
+    this.#showCount()
+    if (this.#items.length > 0) element('receipt').hidden = true
+    this.#table.set(this.#items)
+    element('cart').hidden = this.#items.length === 0
+    element('cart-sum').hidden = this.#items.length === 0
+    element('check-out').hidden = !this.#shop.mayEdit
+    element('cart-empty').hidden = this.#items.length > 0 || !element('receipt').hidden
+    const total = this.#items.reduce((sum, item) => sum + this.#sumOf(item), 0)
+    element('cart-total').textContent = money(total)
+  }
+
+  #showCount(): void {
+    const units = this.#items.reduce((sum, { quantity }) => sum + quantity, 0)
+    const badge = element('cart-count')
+    badge.hidden = units === 0
+    badge.replaceChildren(count(units), spoken(' in the cart'))
+  }
+
+  #sumOf({ productId, quantity }: CartItem): number {
+    return (this.#shop.product(productId)?.priceCents ?? 0) * quantity
+  }
+
+  #quantity(item: CartItem): HTMLElement {
+    const field = make('input', {
+      type: 'number',
+      min: 1,
+      max: MOST_UNITS,
+      value: item.quantity,
+      'aria-label': `Quantity of ${this.#shop.nameOf(item.productId)}`,
+      disabled: !this.#shop.mayEdit,
+    })
+    field.addEventListener('change', () => {
+      const quantity = Math.trunc(Math.min(MOST_UNITS, Math.max(1, field.valueAsNumber || 1)))
+      void this.#put(this.#items.map((other) => (other === item ? { ...item, quantity } : other)))
+    })
+    return field
+  }
+
+  #remove(item: CartItem): HTMLElement {
+    const remove = button('Remove', () => void this.#put(this.#items.filter((other) => other !== item)), {
+      disabled: !this.#shop.mayEdit,
+    })
+    remove.append(spoken(` ${this.#shop.nameOf(item.productId)}`))
+    return remove
+  }
+}
+
+function priceOf(product: Product | undefined): string {
+  return product === undefined ? '–' : money(product.priceCents)
+}

@@ -1,0 +1,23 @@
+import t from 'tap'
+import { outagePicture } from '../chaos-dist/outage-picture.js'
+
+t.test('each request is a dot, and the caption counts those of the outage', async (t) => {
+  const picture = outagePicture(
+    [
+      {
+        title: 'A plain app',
+        outageMs: 5_000,
+        requests: [
+          { sentAfterMs: -1_000, milliseconds: 3, outcome: 'ok' },
+          { sentAfterMs: 1_000, milliseconds: 15_000, outcome: 'unanswered' },
+          { sentAfterMs: 2_000, milliseconds: 2, outcome: 'refused' },
+          { sentAfterMs: 60_000, milliseconds: 2, outcome: 'ok' },
+        ],
+      },
+    ],
+    'frozen',
+  )
+  t.match(picture, /^<svg [^]*<\/svg>\n$/)
+  t.equal(picture.match(/<circle class="\w+" cx="[\d.]+" cy="[\d.]+" r="2.4"\/>/g)?.length, 3, 'in sight')
+  t.match(picture, 'A plain app: in the outage 0 % answered, 50 % failed, the longest took 15.0 s')
+})
