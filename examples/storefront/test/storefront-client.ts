@@ -33,6 +33,10 @@ export class StorefrontClient {
     this.#instanceId = instanceId
   }
 
+  get cookie(): string {
+    return this.#headers['cookie'] ?? ''
+  }
+
   /** Makes the instance known, as opening the dashboard does, and signs in. */
   async open(): Promise<this> {
     const { statusCode } = await this.send('GET', `/dashboard?instance=${this.#instanceId}`)

@@ -94,15 +94,12 @@ function addRefusingRoute(app: FastifyInstance): void {
     'retry-after': 900,
   }
   app.get('/', (_request, reply) =>
-    reply
-      .code(429)
-      .headers(headers)
-      .send({
-        statusCode: 429,
-        code: 'STAY_RATE_EXCEEDED',
-        error: 'Too Many Requests',
-        message: 'Rate limit exceeded, retry in 15 minutes',
-      }),
+    reply.code(429).headers(headers).send({
+      statusCode: 429,
+      code: 'STAY_RATE_EXCEEDED',
+      error: 'Too Many Requests',
+      message: 'Rate limit exceeded, retry in 15 minutes',
+    }),
   )
 }
 

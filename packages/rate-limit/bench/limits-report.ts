@@ -63,7 +63,9 @@ export function withLimitsFigures(readme: string, report: LimitsResults): string
     const found = results.find((each) => each.scenario === scenario && each.variant === variant)
     if (found === undefined) return ''
     const { cpuUs, redisUs } = found.median
-    return variant === 'bare' ? `${micros(cpuUs)} µs` : `${percent(found.ofBare)} · ${micros(cpuUs)} + ${micros(redisUs)} µs`
+    return variant === 'bare'
+      ? `${micros(cpuUs)} µs`
+      : `${percent(found.ofBare)} · ${micros(cpuUs)} + ${micros(redisUs)} µs`
   }
   const row = (variant: Variant): string =>
     `| ${variant} | ${inOrder.map((scenario) => cell(scenario, variant)).join(' | ')} |`

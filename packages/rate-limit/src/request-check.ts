@@ -86,7 +86,7 @@ export class RequestCheck {
     }
     if (asks.every((ask): ask is Ask | undefined => !(ask instanceof Promise))) decide(asks)
     else {
-      Promise.all(asks)
+      Promise.all(asks.map((ask) => Promise.resolve(ask)))
         .then(decide)
         .catch((error: unknown) => {
           fail(done, error)

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { startRedisServer } from '@stayfast/test-kit'
 import type { RunDecision } from '../dist/algorithms/limit.js'
@@ -6,7 +7,8 @@ import { RedisLimitStore } from '../dist/stores/redis-limit-store.js'
 import { limitStoreContract } from './limit-store-contract.js'
 import { openLink } from './open-link.js'
 
-const dayUs = 86_400_000_000
+/** Calendar windows of it do not end in the middle of a test. */
+const longUs = 1000 * 86_400_000_000
 const memory = new MemoryLimitStore(1000, () => Date.now() * 1000)
 limitStoreContract(t, 'memory', () => memory)
 
@@ -47,16 +49,29 @@ for (const algorithm of ['sliding-window', 'gcra', 'fixed-window'] as const) {
     async (t) => {
       const id = { policy: 'clock', key: algorithm }
       const decide = async (): Promise<RunDecision | undefined> =>
-        (await store.decide(id, { ...limit, windowUs: dayUs }, [{ cost: 1, count: 1 }])).runs[0]
+        (await store.decide(id, { ...limit, windowUs: longUs }, [{ cost: 1, count: 1 }])).runs[0]
       t.equal((await decide())?.admitted, 1)
       const before = (await decide())?.retryUs ?? 0
       const { now } = Date
-      t.intercept(Date, 'now', { value: () => now() + 2 * (dayUs / 1000) })
+      t.intercept(Date, 'now', { value: () => now() + 2 * (longUs / 1000) })
       const after = await decide()
       t.equal(after?.admitted, 0)
       t.ok(Math.abs((after?.retryUs ?? 0) - before) < 60_000_000, `${before} and ${after?.retryUs ?? 0}`)
     },
   )
+
+  t.test(`redis: ${algorithm}: the wait of a refused client runs down by the time of Redis`, async (t) => {
+    const id = { policy: 'wait', key: algorithm }
+    const waitUs = async (): Promise<number> => {
+      const { runs } = await store.decide(id, { ...limit, windowUs: longUs }, [{ cost: 1, count: 1 }])
+      return runs[0]?.retryUs ?? 0
+    }
+    await waitUs()
+    const before = await waitUs()
+    await delay(100)
+    const passedUs = before - (await waitUs())
+    t.ok(passedUs > 90_000, `${passedUs} µs`)
+  })
 
   t.test(`redis: ${algorithm}: a key that lost its TTL gets one again, admitted or refused`, async (t) => {
     const id = { policy: 'ttl', key: algorithm }

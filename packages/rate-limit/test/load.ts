@@ -13,9 +13,9 @@ export async function load(
   count: number,
   connections = 4,
 ): Promise<ReadonlyMap<number, number>> {
-  const { hostname, port, host } = new URL(url)
+  const { hostname, port, host, pathname } = new URL(url)
   const answers = new Map<number, number>()
-  const request = `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`
+  const request = `GET ${pathname} HTTP/1.1\r\nHost: ${host}\r\n\r\n`
   let left = count
 
   const client = (socket: Socket): Promise<void> =>

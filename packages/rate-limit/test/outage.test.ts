@@ -4,6 +4,7 @@ import { limitScripts } from '../dist/stores/limit-scripts.js'
 import { shareOf } from '../dist/shared-counters.js'
 import { allowed, askFor, decidedBy, limitOf, openProcess, type LimitProcess } from './open-process.js'
 import { reaches } from './open-link.js'
+import type { Verdict } from '../dist/verdict.js'
 
 /** Two processes that know of each other. */
 async function openTwo(t: Test, url: string): Promise<[LimitProcess, LimitProcess]> {
@@ -122,6 +123,25 @@ t.test('keys that nobody asks about any more are charged too', async (t) => {
   await server.restart({ keepData: true })
   await eventually(async () => Number(await server.command('dbsize')) >= asks.length)
   for (const ask of asks.slice(0, 3)) t.equal(await leftInRedis(t, server.url, ask), 9)
+})
+
+t.test('a counter is charged before it is asked, however many others wait for their charge', async (t) => {
+  const server = await startRedisServer({ appendOnly: true }, t)
+  const asks = Array.from({ length: 500 }, (_, index) => askFor(`k${index}`, limitOf(10)))
+  // Charged last of all, unless somebody asks.
+  const newest = askFor('k499', limitOf(10))
+  let told: Promise<Verdict> | undefined
+  const one = await openProcess(t, server.url, {
+    onReturn: () => {
+      told = one.decide(newest)
+    },
+  })
+  await server.kill()
+  await reaches(one.link, 'down')
+  for (const ask of asks) await one.decide(ask)
+  await server.restart({ keepData: true })
+  await eventually(() => told !== undefined)
+  t.match(await told, { by: 'redis', remaining: 8 }, 'one in the outage, and this one')
 })
 
 t.test('a charge whose answer was lost is sent again and counts once', async (t) => {

@@ -105,13 +105,14 @@ t.test('ask without refusing', async (t) => {
   const app = newApp(t)
   await app.register(rateLimit, { redis: false })
   const askForCaptcha = () => 'captcha'
-  const signIn = (_request: FastifyRequest) => 'in'
+  const signIn = ({ method }: FastifyRequest) => `in by ${method}`
   const loginsOf = app.createRateLimit({ name: 'logins', max: 10, timeWindow: '1 hour' })
   app.post('/sign-in', async (request) => {
     const limit = await loginsOf(request)
     return limit.isAllowed || !limit.isExceeded ? signIn(request) : askForCaptcha()
   })
 
-  for (let i = 0; i < 10; i += 1) t.equal((await app.inject({ url: '/sign-in', method: 'POST' })).body, 'in')
+  for (let i = 0; i < 10; i += 1)
+    t.equal((await app.inject({ url: '/sign-in', method: 'POST' })).body, 'in by POST')
   t.equal((await app.inject({ url: '/sign-in', method: 'POST' })).body, 'captcha')
 })

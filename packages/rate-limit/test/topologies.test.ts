@@ -4,6 +4,7 @@ import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { RedisLimitStore } from '../dist/stores/redis-limit-store.js'
 import { limitStoreContract } from './limit-store-contract.js'
+import { openApp } from './open-app.js'
 import { reaches } from './open-link.js'
 
 /** Works beside a client of the app, whatever that is connected to. */
@@ -46,6 +47,16 @@ t.test('a cluster, its counters spread over the shards', async (t) => {
   const link = await adopt(t, new Cluster(nodes))
   const store = new RedisLimitStore(link)
   limitStoreContract(t, 'cluster', () => store)
+  t.test('requests of one turn are decided each where its counter lives', async (t) => {
+    const { app } = await openApp(t, { redis: link, max: 1 })
+    const clients = Array.from({ length: 60 }, (_, index) => `10.0.${index}.1`)
+    const ask = async (): Promise<number[]> => {
+      const inject = (remoteAddress: string) => app.inject({ url: '/', remoteAddress })
+      return (await Promise.all(clients.map(inject))).map(({ statusCode }) => statusCode)
+    }
+    t.same(await ask(), Array(60).fill(200))
+    t.same(await ask(), Array(60).fill(429))
+  })
   t.test('every shard has some', async (t) => {
     for (const primary of await rig.primaries()) t.ok(Number(await primary.command('dbsize')) > 0)
   })

@@ -1,4 +1,4 @@
-import type { Bus, OutboxLogger, RedisLink } from '@stayfast/redis-kit'
+import type { OutboxLogger, RedisLink } from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
 import {
   cacheCall,
@@ -27,14 +27,14 @@ import {
   type StoredSize,
 } from './cache-stats.js'
 import { jsonCodec, type Codec } from './codec.js'
-import { CoarseClock } from './coarse-clock.js'
-import { EntryFactory, type DecodedEntry } from './entry-factory.js'
+import { EntryFactory, lifetimesOf, type DecodedEntry } from './entry-factory.js'
 import { CacheClosedError, CacheTooLargeError, CacheValueError } from './errors.js'
 import { KeyWatch } from './key-watch.js'
 import { LocalLevel } from './levels/local-level.js'
-import type { Load } from './load.js'
-import { lifetimesOf, Loads, type LoadsOptions } from './loads.js'
-import { Lookups, type Found } from './lookup.js'
+import type { Load } from './loading/load.js'
+import { Loads, type LoadsOptions } from './loading/loads.js'
+import type { Found } from './lookup/lookup.js'
+import { Lookups } from './lookup/lookups.js'
 import { entryTail, entryText } from './redis/entry-text.js'
 import { Fleet, type FleetReport, type ProcessReport } from './redis/fleet.js'
 import { StoredSizeReader } from './redis/stored-size.js'
@@ -43,6 +43,7 @@ import { nameOf, type Scope } from './scope.js'
 import type { GetOrSetOptions, Invalidated, Loader, ReadOptions, StoreOptions } from './tagged-cache.js'
 import { TagTable, type TagRecord } from './tags/tag-table.js'
 import { localVersion, nonce, type TagVersion } from './tags/tag-version.js'
+import { TurnClock } from './turn-clock.js'
 
 /** How a {@link CacheEngine} works. */
 export interface CacheEngineOptions extends LoadsOptions, CallDefaults {
@@ -91,8 +92,7 @@ export class CacheEngine {
   readonly #entries: EntryFactory
   readonly #lookups: Lookups
   readonly #loads: Loads
-  readonly #clock = new CoarseClock()
-  readonly #bus: Bus | undefined
+  readonly #turn: TurnClock
   readonly #copying: boolean
   readonly #fleet: Fleet | undefined
   readonly #storedSize: StoredSizeReader | undefined
@@ -144,7 +144,8 @@ export class CacheEngine {
               this.#outage.version = localVersion()
             },
           })
-    this.#bus = this.shared?.bus
+    const { shared: level } = this
+    this.#turn = new TurnClock(level === undefined ? () => true : () => level.trusted)
     if (this.shared !== undefined) {
       const { bus, keys } = this.shared
       const report = (): ProcessReport => ({ counters: this.counters, sizes: this.sizes })
@@ -229,12 +230,14 @@ export class CacheEngine {
   ): CacheEntry | undefined {
     if (typeof key !== 'string') return undefined
     const entry = this.#local.get(scope.nameOf(key))
+    if (entry === undefined) return undefined
+    const turn = this.#turn
+    turn.look()
     if (
-      entry === undefined ||
       consistency === 'strong' ||
-      this.#clock.nowMs() >= entry.refreshAtMs ||
+      !turn.covered ||
+      turn.nowMs >= entry.refreshAtMs ||
       entry.codec !== codec ||
-      this.#bus?.covered === false ||
       !isCurrent(entry, this.#table) ||
       !(scope.isRoot ? hasTags(entry, tags) : hasTags(entry, tagNames(scope, tags)))
     ) {
@@ -364,7 +367,7 @@ export class CacheEngine {
     const result =
       this.shared === undefined
         ? alone
-        : await this.shared.invalidations.delete(name, !this.#options.lock, () => {
+        : await this.shared.delete(name, !this.#options.lock, () => {
             // Redis may have been read since.
             this.#forgetKey(name)
           })
@@ -389,7 +392,6 @@ export class CacheEngine {
     if (this.#closed) return 0
     this.#closed = true
     await this.#loads.close()
-    this.#clock.close()
     this.#fleet?.close()
     const lost = (await this.shared?.close(flushWithinMs)) ?? 0
     this.#local.clear()
@@ -563,13 +565,7 @@ export class CacheEngine {
   async #versionsOf(shared: SharedLevel, records: readonly TagRecord[]): Promise<readonly TagVersion[]> {
     const known = records.map(({ version }) => version).filter((version) => version !== undefined)
     if (shared.trusted && known.length === records.length) return known
-    const asked = records.map((record) => this.#table.ask(record))
-    const versions = await shared.touch(records)
-    for (const [index, record] of records.entries()) {
-      const at = asked[index]
-      if (at !== undefined) this.#table.accept(record, versions[index], at)
-    }
-    return versions
+    return shared.touch(records)
   }
 
   /** The versions under which a value may stay in this process alone. */

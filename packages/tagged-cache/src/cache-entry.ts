@@ -40,8 +40,6 @@ export interface CacheEntry {
   period: number
   /** Of the tag table when the entry was last found current: as long as that stays it needs no comparison. */
   currentAt: number
-  /** How many values memory had taken when this one was last used; see LocalLevel. */
-  usedAt: number
   /** When this process last knew that it was right: what counts in an outage. */
   readonly loadedMs: number
   /**

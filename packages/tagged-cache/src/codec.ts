@@ -7,11 +7,28 @@ export interface Codec<Value> {
   decode(text: string): Value
 }
 
-function freezeDeep(value: unknown): void {
-  if (typeof value !== 'object' || value === null) return
+function isObject(value: unknown): value is object {
+  return typeof value === 'object' && value !== null
+}
+
+function isRecord(value: object): value is Record<string, unknown> {
+  return !Array.isArray(value)
+}
+
+/** Runs for every value that is read: what is no object is not even looked at. */
+function freezeDeep(value: object): void {
+  if (isRecord(value)) {
+    for (const key in value) {
+      const item = value[key]
+      if (isObject(item)) freezeDeep(item)
+    }
+  } else if (Array.isArray(value)) {
+    for (let index = 0; index < value.length; index += 1) {
+      const item: unknown = value[index]
+      if (isObject(item)) freezeDeep(item)
+    }
+  }
   Object.freeze(value)
-  if (Array.isArray(value)) for (const item of value) freezeDeep(item)
-  else for (const key in value) freezeDeep(Reflect.get(value, key))
 }
 
 /** What stands for `undefined`: a loader's word that there is nothing. No JSON text is empty. */
@@ -30,7 +47,7 @@ export const jsonCodec: Codec<unknown> = {
   decode(text) {
     if (text === nothing) return undefined
     const value: unknown = JSON.parse(text)
-    freezeDeep(value)
+    if (isObject(value)) freezeDeep(value)
     return value
   },
 }

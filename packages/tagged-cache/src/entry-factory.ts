@@ -67,7 +67,6 @@ export class EntryFactory {
         ? times.createdMs + (times.freshUntilMs - times.createdMs) * earlyRefresh
         : times.freshUntilMs,
       retryAtMs: 0,
-      usedAt: 0,
       currentAt: -1,
       period: parts.period,
       loadedMs: parts.loadedMs,
@@ -117,4 +116,15 @@ export class EntryFactory {
     )
     return { entry, value }
   }
+}
+
+/** Ends counted from now. An entry never lives longer than it was given: jitter takes off and adds nothing. */
+export function lifetimesOf(
+  { ttlMs, staleMs, errorMs }: { readonly ttlMs: number; readonly staleMs: number; readonly errorMs: number },
+  jitter: number,
+  negativeMs?: number,
+): Lifetimes {
+  const freshMs = (negativeMs ?? ttlMs) * (1 - jitter * Math.random())
+  if (negativeMs !== undefined) return { freshMs, staleMs: freshMs, errorMs: freshMs }
+  return { freshMs, staleMs: freshMs + staleMs, errorMs: freshMs + errorMs }
 }

@@ -3,28 +3,31 @@ export interface WatchedKey {
   readonly key: string
   /** The key was written or removed meanwhile: what comes of the read or load must not be kept. */
   overtaken: boolean
+  /** The next of those who are busy with the same key. */
+  next: WatchedKey | undefined
 }
 
-/** Who is busy with which key at the moment. */
+/** Who is busy with which key at the moment: a chain for each key, because mostly there is one. */
 export class KeyWatch {
-  readonly #watched = new Map<string, Set<WatchedKey>>()
+  readonly #watched = new Map<string, WatchedKey>()
 
   begin(key: string): WatchedKey {
-    const watched: WatchedKey = { key, overtaken: false }
-    const all = this.#watched.get(key)
-    if (all === undefined) this.#watched.set(key, new Set([watched]))
-    else all.add(watched)
+    const watched: WatchedKey = { key, overtaken: false, next: this.#watched.get(key) }
+    this.#watched.set(key, watched)
     return watched
   }
 
   end(watched: WatchedKey): void {
-    const all = this.#watched.get(watched.key)
-    all?.delete(watched)
-    if (all?.size === 0) this.#watched.delete(watched.key)
+    const { key, next } = watched
+    const first = this.#watched.get(key)
+    if (first !== watched) {
+      for (let at = first; at !== undefined; at = at.next) if (at.next === watched) at.next = next
+    } else if (next === undefined) this.#watched.delete(key)
+    else this.#watched.set(key, next)
   }
 
   /** The key was written or removed. */
   overtake(key: string): void {
-    for (const watched of this.#watched.get(key) ?? []) watched.overtaken = true
+    for (let at = this.#watched.get(key); at !== undefined; at = at.next) at.overtaken = true
   }
 }

@@ -13,6 +13,7 @@ t.test('the package exports what others build on, and no more', (t) => {
     'findRedisServer',
     'freePort',
     'longRuns',
+    'provideChromium',
     'startCluster',
     'startFaultProxy',
     'startProcess',

@@ -97,14 +97,19 @@ ok 1 - test/a.test.js # SKIP no tests found
 t.test('what is skipped or to do neither passes nor fails', (t) => {
   const report = read(`TAP version 14
 # Subtest: test/a.test.js
-    ok 1 - later # SKIP
+    ok 1 - later # SKIP no browser: install one
     not ok 2 - some day # TODO
     ok 3 - now
     1..3
 ok 1 - test/a.test.js
 1..1
 `)
-  t.match(report, { passed: 1, failed: 0, skipped: 2 })
+  t.match(report, {
+    passed: 1,
+    failed: 0,
+    skipped: 2,
+    skips: [{ path: ['test/a.test.js', 'later'], reason: 'no browser: install one' }],
+  })
   t.end()
 })
 

@@ -14,7 +14,6 @@ import { findRedis, type WebhookRedis } from './find-redis.js'
 import { Handlers } from './handlers.js'
 import { Intake } from './intake.js'
 import { checkOptions, type CheckedOptions, type WebhooksOptions } from './options.js'
-import { BullEventQueue } from './queue/bull-event-queue.js'
 import type { EventQueue, OnFailure } from './queue/event-queue.js'
 import { MemoryEventQueue } from './queue/memory-event-queue.js'
 import { receiveRoute } from './receive-route.js'
@@ -116,7 +115,7 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   app.addHook('onReady', async () => {
     redis = findRedis(app, options.redis, options.share)
     const link = redis?.queue.link
-    queue = openQueue(app, redis, options, runner.failed)
+    queue = await openQueue(app, redis, options, runner.failed)
     receipts =
       redis === undefined
         ? new MemoryReceiptStore({ ...options, maxReceipts: options.maxReceiptsInMemory })
@@ -167,15 +166,17 @@ function countsOf(counters: WebhookCounters): Record<string, number> {
   }
 }
 
-function openQueue(
+async function openQueue(
   app: FastifyInstance,
   redis: WebhookRedis | undefined,
   options: CheckedOptions,
   onFailure: OnFailure,
-): EventQueue {
+): Promise<EventQueue> {
   if (redis === undefined) {
     return new MemoryEventQueue({ ...options, maxEvents: options.maxInMemory, onFailure })
   }
+  // Loading BullMQ takes a tenth of a second or more, which an app without Redis is spared.
+  const { BullEventQueue } = await import('./queue/bull-event-queue.js')
   return new BullEventQueue({
     ...options,
     link: redis.queue.link,

@@ -2,10 +2,12 @@ import { sign as signForGithub } from '@octokit/webhooks-methods'
 import '@shopify/shopify-api/adapters/node'
 import { ApiVersion, shopifyApi } from '@shopify/shopify-api'
 import { SignJWT } from 'jose'
-import { createHmac, generateKeyPairSync } from 'node:crypto'
+import crypto, { createHmac, generateKeyPairSync } from 'node:crypto'
+import { syncBuiltinESMExports } from 'node:module'
 import Stripe from 'stripe'
 import t from 'tap'
 import { github, hmac, shopify, stripe, wix, type Delivery, type Verdict } from '../dist/index.js'
+import { hmacMatches } from '../dist/signatures/hmac-signature.js'
 import { deliver } from './deliver.js'
 
 const order = JSON.stringify({ id: 1, note: 'Käse 🧀', productId: 'p-1-1' })
@@ -266,6 +268,25 @@ t.test('while secrets rotate each of them is right, and no other', async (t) => 
   t.equal(await kindOf(provider.verify(signedBy('new'))), 'verified')
   t.equal(await kindOf(provider.verify(signedBy('old'))), 'verified')
   t.equal(await kindOf(provider.verify(signedBy('older'))), 'unsigned')
+})
+
+t.test('each secret is compared with each signature in constant time, whichever of them fits', async (t) => {
+  const compared = t.capture(crypto, 'timingSafeEqual', crypto.timingSafeEqual)
+  syncBuiltinESMExports()
+  t.teardown(() => {
+    compared.restore()
+    syncBuiltinESMExports()
+  })
+  const rule = { algorithm: 'sha256', encoding: 'hex' } as const
+  const of = (secret: string): string => createHmac('sha256', secret).update(order).digest('hex')
+  for (const [signatures, secrets, expected] of [
+    [[of('a'), of('b')], ['a', 'b', 'c'], true],
+    [[of('c'), of('x')], ['a', 'b', 'c'], true],
+    [[of('x'), of('y')], ['a', 'b', 'c'], false],
+  ] as const) {
+    t.equal(hmacMatches([order], signatures, secrets, rule), expected)
+    t.equal(compared().length, signatures.length * secrets.length)
+  }
 })
 
 t.test('what is signed and is no event is unreadable, and says what it lacks', async (t) => {

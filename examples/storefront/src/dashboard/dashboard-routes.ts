@@ -9,6 +9,10 @@ import { vendorOf } from '../instances/vendor-of.js'
 import { type PageAssets, readPageAssets } from './page-assets.js'
 import { PageTemplate } from './page-template.js'
 
+/** Where there are demo users: everywhere but in production. */
+const DEMO_HINT =
+  'The password of the demo is printed where the server was started. Sign in as admin@demo.test to see every shop.'
+
 /** `/dashboard`: the page that an app market opens for a merchant, and its assets. */
 export const dashboardRoutes: FastifyPluginAsyncTypebox<{
   instances: InstanceStore
@@ -53,7 +57,8 @@ export const dashboardRoutes: FastifyPluginAsyncTypebox<{
             instanceId,
             vendorId,
             vendorName,
-            email: `${vendorId}@demo.test`,
+            email: references.allowBareId ? `${vendorId}@demo.test` : '',
+            hint: references.allowBareId ? DEMO_HINT : '',
             assets: assets.prefix,
           }),
         )

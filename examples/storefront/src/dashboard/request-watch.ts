@@ -44,7 +44,7 @@ interface Note {
 
 const KEPT_REQUESTS = 200
 const KEPT_LIMITS = 1_000
-const SHOWN_REQUESTS = 12
+const SHOWN_REQUESTS = 10
 /** The page watches; what it asks for only to watch would push out what it is there to show. */
 const NOT_NOTED = /^\/(?:$|dashboard|docs|openapi|livez|readyz|metrics|api\/v1\/health)/
 

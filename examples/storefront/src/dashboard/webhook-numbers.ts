@@ -1,4 +1,3 @@
-import { type FastifyInstance } from 'fastify'
 import { performance } from 'node:perf_hooks'
 
 /** The queue of the webhooks, over all processes. */
@@ -9,21 +8,23 @@ export interface WebhookNumbers {
   deadLetters: number
 }
 
-interface WebhookQueue {
+/** What is asked of `app.webhooks`. */
+export interface WebhookQueue {
   stats(): Promise<{ queue: WebhookNumbers }>
 }
 
 /** Asking costs commands. */
 const FRESH_MS = 5_000
 
-/** What `app.webhooks` says of its queue, asked now and then; null in an app without webhooks or an answer. */
+/** What `app.webhooks` says of its queue, asked now and then; null where there is no answer. */
 export class WebhookWatch {
-  readonly #app: FastifyInstance
+  readonly #webhooks: () => WebhookQueue
   #numbers: WebhookNumbers | null = null
   #askedMs = -Infinity
 
-  constructor(app: FastifyInstance) {
-    this.#app = app
+  /** @param webhooks asked late, so that the order of registration does not matter */
+  constructor(webhooks: () => WebhookQueue) {
+    this.#webhooks = webhooks
   }
 
   async numbers(): Promise<WebhookNumbers | null> {
@@ -34,9 +35,8 @@ export class WebhookWatch {
   }
 
   async #ask(): Promise<WebhookNumbers | null> {
-    if (!this.#app.hasDecorator('webhooks')) return null
     try {
-      const { queue } = await this.#app.getDecorator<WebhookQueue>('webhooks').stats()
+      const { queue } = await this.#webhooks().stats()
       const { waiting, active, delayed, deadLetters } = queue
       return { waiting, active, delayed, deadLetters }
     } catch {

@@ -1,11 +1,9 @@
-import rateLimit, { type Algorithm } from '@stayfast/rate-limit'
+import rateLimit from '@stayfast/rate-limit'
 import { ClientLink } from '@stayfast/redis-kit'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 
-/** One process of a fleet; its limit comes from the environment. */
-const algorithms: readonly Algorithm[] = ['sliding-window', 'gcra', 'fixed-window']
-const algorithm = algorithms.find((each) => each === process.env['ALGORITHM'])
+/** One process of a fleet; its limits come from the environment. */
 const app = Fastify({ logger: { level: 'info' }, disableRequestLogging: true })
 // A machine that is busy with four of these is no outage: a process that counts by itself admits more.
 const redis = new ClientLink({
@@ -15,9 +13,11 @@ const redis = new ClientLink({
   deadlineMs: 20_000,
 })
 app.addHook('onClose', () => redis.close())
-await app.register(rateLimit, { redis, ...(algorithm === undefined ? {} : { algorithm }) })
+await app.register(rateLimit, { redis })
 
-app.get('/', () => 'ok')
+app.get('/sliding-window', () => 'ok')
+app.get('/fixed-window', { config: { rateLimit: { algorithm: 'fixed-window' } } }, () => 'ok')
+app.get('/killed', { config: { rateLimit: {} } }, () => 'ok')
 
 process.once('SIGTERM', () => void app.close())
 await app.listen({ port: Number(process.env['PORT'] ?? 0) })

@@ -1,4 +1,3 @@
-import { LRUCache } from 'lru-cache'
 import type { CacheEntry } from '../cache-entry.js'
 import type { TagTable } from '../tags/tag-table.js'
 
@@ -13,63 +12,106 @@ export interface LocalLevelOptions {
 /** What an entry costs beside its value: the objects that hold it. */
 const overheadBytes = 320
 
+/** A place in the queue of those that are to go. */
+interface Held {
+  readonly key: string
+  /** Undefined when it has gone: places that went may be remembered by those beside them for a while. */
+  entry: CacheEntry | undefined
+  readonly bytes: number
+  /** Asked for since it was last looked at: it goes to the end of the queue instead of going. */
+  used: boolean
+  older: Held | undefined
+  newer: Held | undefined
+}
+
 /**
- * The memory of one process, bounded in entries and in bytes. What was used longest ago goes first, where
- * time is told by what came in: between two of these nothing goes, and a hit need not move anything.
+ * The memory of one process, bounded in entries and in bytes. What came in first goes first, unless it was
+ * asked for since (a queue with a second chance): a hit leaves a mark and moves nothing.
  */
 export class LocalLevel {
-  readonly #entries: LRUCache<string, CacheEntry>
-  /** The same entries, without their order: reading it is what a hit costs. */
-  readonly #index = new Map<string, CacheEntry>()
-  #taken = 0
+  readonly #options: LocalLevelOptions
+  readonly #held = new Map<string, Held>()
+  #oldest: Held | undefined
+  #newest: Held | undefined
+  #bytes = 0
 
-  constructor({ table, maxEntries, maxBytes, onEvicted }: LocalLevelOptions) {
-    this.#entries = new LRUCache({
-      max: maxEntries,
-      maxSize: maxBytes,
-      sizeCalculation: (entry, key) => overheadBytes + key.length + entry.bytes,
-      // An entry holds its tags: without their records nobody would hear of an invalidation.
-      onInsert: (entry, key) => {
-        for (const record of entry.records) table.hold(record)
-        this.#index.set(key, entry)
-      },
-      dispose: (entry, key, reason) => {
-        if (this.#index.get(key) === entry) this.#index.delete(key)
-        for (const record of entry.records) table.release(record)
-        if (reason === 'evict') onEvicted(key)
-      },
-    })
+  constructor(options: LocalLevelOptions) {
+    this.#options = options
   }
 
   get size(): number {
-    return this.#entries.size
+    return this.#held.size
   }
 
   /** Bytes of the values as text, their keys, and what holds them. */
   get bytes(): number {
-    return this.#entries.calculatedSize
+    return this.#bytes
   }
 
   get(key: string): CacheEntry | undefined {
-    const entry = this.#index.get(key)
-    if (entry !== undefined && entry.usedAt !== this.#taken) {
-      entry.usedAt = this.#taken
-      this.#entries.get(key)
-    }
-    return entry
+    const held = this.#held.get(key)
+    if (held === undefined) return undefined
+    held.used = true
+    return held.entry
   }
 
+  /** One that is larger than all the memory is not kept. */
   set(key: string, entry: CacheEntry): void {
-    this.#taken += 1
-    entry.usedAt = this.#taken
-    this.#entries.set(key, entry)
+    this.delete(key)
+    const bytes = overheadBytes + key.length + entry.bytes
+    const { table, maxEntries, maxBytes } = this.#options
+    if (bytes > maxBytes) return
+    while (this.#held.size >= maxEntries || this.#bytes + bytes > maxBytes) this.#makeRoom()
+    // An entry holds its tags: without their records nobody would hear of an invalidation.
+    for (const record of entry.records) table.hold(record)
+    const held: Held = { key, entry, bytes, used: false, older: undefined, newer: undefined }
+    this.#held.set(key, held)
+    this.#bytes += bytes
+    this.#append(held)
   }
 
   delete(key: string): void {
-    this.#entries.delete(key)
+    const held = this.#held.get(key)
+    if (held === undefined) return
+    this.#held.delete(key)
+    this.#bytes -= held.bytes
+    this.#unlink(held)
+    for (const record of held.entry?.records ?? []) this.#options.table.release(record)
+    held.entry = undefined
   }
 
   clear(): void {
-    this.#entries.clear()
+    for (const key of this.#held.keys()) this.delete(key)
+  }
+
+  /** The oldest goes, or goes to the end where it was asked for. */
+  #makeRoom(): void {
+    const oldest = this.#oldest
+    if (oldest === undefined) return
+    if (oldest.used) {
+      oldest.used = false
+      this.#unlink(oldest)
+      this.#append(oldest)
+      return
+    }
+    this.delete(oldest.key)
+    this.#options.onEvicted(oldest.key)
+  }
+
+  #append(held: Held): void {
+    held.older = this.#newest
+    if (this.#newest === undefined) this.#oldest = held
+    else this.#newest.newer = held
+    this.#newest = held
+  }
+
+  #unlink(held: Held): void {
+    const { older, newer } = held
+    held.older = undefined
+    held.newer = undefined
+    if (older === undefined) this.#oldest = newer
+    else older.newer = newer
+    if (newer === undefined) this.#newest = older
+    else newer.older = older
   }
 }

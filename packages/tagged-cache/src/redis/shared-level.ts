@@ -1,18 +1,13 @@
 import { Bus, type OutboxLogger, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
+import type { Invalidated } from '../tagged-cache.js'
 import type { TagRecord, TagTable } from '../tags/tag-table.js'
 import { nonce, type TagVersion } from '../tags/tag-version.js'
-import { BatchedReads } from './batched-reads.js'
 import { CacheKeys } from './cache-keys.js'
-import {
-  commitScript,
-  holdLockScript,
-  lockScript,
-  setScript,
-  touchScript,
-  type LockReply,
-} from './cache-scripts.js'
+import { setScript, touchScript } from './cache-scripts.js'
 import { Invalidations } from './invalidations.js'
+import { Locks } from './locks.js'
+import { TurnBatch, type Share } from './turn-batch.js'
 
 /** How a {@link SharedLevel} works. */
 export interface SharedLevelOptions {
@@ -33,6 +28,8 @@ export interface SharedLevelOptions {
 
 /** That Redis is away is noticed so late at most, where the lease is not shorter. */
 const noticedWithinMs = 2000
+/** A reply of at most some MB, which does not keep the server from others for long. */
+const keysPerCommand = 500
 
 /** The Redis side of the cache: entries, locks, tags, and the bus that keeps the processes coherent. */
 export class SharedLevel {
@@ -40,8 +37,9 @@ export class SharedLevel {
   readonly bus: Bus
   readonly keys: CacheKeys
   readonly invalidations: Invalidations
+  readonly locks: Locks
   readonly #options: SharedLevelOptions
-  readonly #reads: BatchedReads
+  readonly #reads: TurnBatch<string, string | null>
   readonly #stop: (() => void)[] = []
   #awaySinceMs: number | undefined
   #refusingSinceMs: number | undefined
@@ -50,8 +48,12 @@ export class SharedLevel {
     const { link, table, keyPrefix, leaseMs, confirm } = options
     this.#options = options
     this.link = link
-    this.#reads = new BatchedReads(link)
     this.keys = new CacheKeys(link, keyPrefix)
+    this.locks = new Locks(link, this.keys, options)
+    this.#reads = new TurnBatch({
+      send: (keys) => this.#read(keys),
+      maxWeight: link.traits.cluster ? 0 : keysPerCommand,
+    })
     if (link.status !== 'up') this.#awaySinceMs = performance.now()
     this.#stop.push(
       link.onChange(({ status }, previous) => {
@@ -106,77 +108,26 @@ export class SharedLevel {
     return sinceMs - Math.min(this.bus.leaseMs, noticedWithinMs)
   }
 
-  /** @throws What the link throws. */
-  async read(keys: readonly string[]): Promise<readonly (string | null)[]> {
-    try {
-      const replies = await this.#reads.read(keys)
-      this.#refusingSinceMs = undefined
-      return replies
-    } catch (error) {
-      this.#refusingSinceMs ??= performance.now()
-      throw error
-    }
+  /** The values of keys, as of one moment between the call and its answer. Rejects with what the link throws. */
+  read(keys: readonly string[]): Share<string | null> {
+    return this.#reads.add(keys, keys.length)
   }
 
-  /** The versions of tags, made where they are missing. */
+  /** The versions of tags, made where they are missing; the table is told of them. */
   async touch(records: readonly TagRecord[]): Promise<readonly TagVersion[]> {
+    const { table, tagTtlMs } = this.#options
+    const asked = records.map((record) => table.ask(record))
     const keys = records.map(({ name }) => this.keys.tag(name))
-    const args = [nonce(), this.#options.tagTtlMs]
-    if (!this.link.traits.cluster) return this.#run((client) => touchScript.run(client, keys, args))
-    const versions = await Promise.all(
-      keys.map((key) => this.#run((client) => touchScript.run(client, [key], args))),
-    )
-    return versions.flat()
-  }
-
-  /** @param versions - On a Cluster: what the tags have, as read before. */
-  lock(
-    name: string,
-    seenId: string,
-    token: string,
-    records: readonly TagRecord[],
-    versions: readonly TagVersion[],
-  ): Promise<LockReply> {
-    const entry = this.keys.entry(name)
-    const { cluster } = this.link.traits
-    const tags = cluster ? [] : records.map((record) => this.keys.tag(record.name))
-    return this.#run((client) =>
-      lockScript.run(
-        client,
-        [entry, this.keys.lock(entry), ...tags],
-        [
-          seenId,
-          token,
-          this.#options.lockTtlMs,
-          nonce(),
-          this.#options.tagTtlMs,
-          ...(cluster ? [versions.join(' ')] : []),
-        ],
-      ),
-    )
-  }
-
-  /** @param forMs - 0 gives the lock back. */
-  holdLock(name: string, token: string, forMs: number): Promise<boolean> {
-    const lock = this.keys.lock(this.keys.entry(name))
-    return this.#run((client) => holdLockScript.run(client, [lock], [token, forMs]))
-  }
-
-  /**
-   * Stores what was loaded.
-   *
-   * @param token - Of the lock; without one it is stored whoever else loads.
-   * @returns False when the lock was lost.
-   */
-  async commit(name: string, token: string | undefined, text: string, ttlMs: number): Promise<boolean> {
-    const entry = this.keys.entry(name)
-    if (token === undefined) {
-      await this.#run((client) => client.call('SET', entry, text, 'PX', ttlMs))
-      return true
+    const touch = (some: readonly string[]): Promise<readonly TagVersion[]> =>
+      this.#run((client) => touchScript.run(client, some, [nonce(), tagTtlMs]))
+    const versions = this.link.traits.cluster
+      ? (await Promise.all(keys.map((key) => touch([key])))).flat()
+      : await touch(keys)
+    for (const [index, record] of records.entries()) {
+      const at = asked[index]
+      if (at !== undefined) table.accept(record, versions[index], at)
     }
-    return this.#run((client) =>
-      commitScript.run(client, [entry, this.keys.lock(entry)], [token, text, ttlMs]),
-    )
+    return versions
   }
 
   /**
@@ -186,9 +137,16 @@ export class SharedLevel {
   set(name: string, text: string, ttlMs: number): Promise<boolean> {
     const entry = this.keys.entry(name)
     const { channel, message } = this.invalidations.announcement(name)
+    this.locks.flush()
     return this.#run((client) =>
       setScript.run(client, [entry, this.keys.lock(entry)], [text, ttlMs, channel, message]),
     )
+  }
+
+  /** See {@link Invalidations.delete}. */
+  delete(name: string, twice: boolean, onWritten: () => void): Promise<Invalidated> {
+    this.locks.flush()
+    return this.invalidations.delete(name, twice, onWritten)
   }
 
   /** @returns How many invalidations are lost with this process. */
@@ -197,6 +155,23 @@ export class SharedLevel {
     const lost = await this.invalidations.close(flushWithinMs)
     await this.bus.close()
     return lost
+  }
+
+  /**
+   * On a Cluster each key goes alone: a command takes keys of one slot, and a shard that is down must not
+   * take the others along.
+   */
+  async #read(keys: readonly string[]): Promise<readonly (string | null)[]> {
+    try {
+      const replies = this.link.traits.cluster
+        ? await Promise.all(keys.map((key) => this.#run((client) => client.get(key))))
+        : await this.#run((client) => client.mget(...keys))
+      this.#refusingSinceMs = undefined
+      return replies
+    } catch (error) {
+      this.#refusingSinceMs ??= performance.now()
+      throw error
+    }
   }
 
   #run<T>(work: (client: RedisClient) => Promise<T>): Promise<T> {

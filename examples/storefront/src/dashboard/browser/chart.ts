@@ -17,7 +17,7 @@ export interface ChartOptions {
   full: (value: number) => string
 }
 
-const HEIGHT = 200
+const HEIGHT = 180
 const PAD = { top: 12, right: 8, bottom: 26, left: 52 }
 const GRID_LINES = 4
 const LABEL_WIDTH = 70

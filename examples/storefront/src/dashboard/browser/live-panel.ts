@@ -32,7 +32,7 @@ export class LivePanel {
   }
 
   showLive(live: boolean): void {
-    element('live-state').textContent = live ? 'Live, this process' : 'Connecting…'
+    element('live-state').textContent = live ? 'Live, from this process' : 'Connecting…'
     element('redis').dataset['live'] = String(live)
   }
 
@@ -42,12 +42,8 @@ export class LivePanel {
     write('per-request', commands.perRequest === null ? 'measuring…' : commands.perRequest.toFixed(1))
     write('per-day', commands.perDay === null ? 'measuring…' : shortCount(commands.perDay))
     showRow('budget', commands.budgetUsed === null ? undefined : percent(commands.budgetUsed))
-    showRow(
-      'limit',
-      limit === null
-        ? undefined
-        : `${count(limit.remaining)} of ${count(limit.max)} · anew in ${span(limit.resetSeconds)}`,
-    )
+    showRow('limit', limit === null ? undefined : `${count(limit.remaining)} of ${count(limit.max)}`)
+    write('limit-reset', limit === null ? '' : `, anew in ${span(limit.resetSeconds)}`)
     showRow(
       'webhooks',
       webhooks === null

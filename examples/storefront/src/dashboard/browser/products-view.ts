@@ -100,7 +100,7 @@ export class ProductsView implements View {
     const buy = button('Add to cart', () => void this.#cart.add(product), {
       disabled: product.stock === 0,
     })
-    buy.append(spoken(`: ${product.name}`))
+    buy.append(spoken(` ${product.name}`))
     return [edit, buy]
   }
 

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import { CacheClosedError, LoaderTimeoutError } from './errors.js'
-import { nameOf, type Scope } from './scope.js'
-import type { LoaderContext } from './tagged-cache.js'
-import type { TagTable } from './tags/tag-table.js'
+import { CacheClosedError, LoaderTimeoutError } from '../errors.js'
+import { nameOf, type Scope } from '../scope.js'
+import type { LoaderContext } from '../tagged-cache.js'
+import type { TagTable } from '../tags/tag-table.js'
 
 /** One run of a loader, with what it says through its context. */
 export class LoaderRun implements LoaderContext {

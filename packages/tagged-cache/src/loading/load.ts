@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks'
-import type { CacheCall } from './cache-call.js'
-import type { CacheEntry } from './cache-entry.js'
-import type { WatchedKey } from './key-watch.js'
+import type { CacheCall } from '../cache-call.js'
+import type { CacheEntry } from '../cache-entry.js'
+import type { WatchedKey } from '../key-watch.js'
 import type { LoaderRun } from './loader-run.js'
-import type { Found } from './lookup.js'
-import type { TagRecord } from './tags/tag-table.js'
-import type { TagVersion } from './tags/tag-version.js'
+import type { Found } from '../lookup/lookup.js'
+import type { TagRecord } from '../tags/tag-table.js'
+import type { TagVersion } from '../tags/tag-version.js'
 
 /** What became of a load. */
 export interface LoadOutcome {

@@ -1,0 +1,133 @@
+import type { RedisClient, RedisLink } from '@stayfast/redis-kit'
+import type { TagRecord } from '../tags/tag-table.js'
+import { nonce, type TagVersion } from '../tags/tag-version.js'
+import type { CacheKeys } from './cache-keys.js'
+import { commitScript, holdLockScript, lockScript, type CommitReply } from './cache-scripts.js'
+import { LockRequests, type LockOutcome, type LockRequest, type LockTimes } from './lock-requests.js'
+import { TurnBatch, type Share } from './turn-batch.js'
+
+/** A value that was loaded. */
+interface Commit {
+  readonly entry: string
+  readonly lock: string
+  /** Empty where there is no lock. */
+  readonly token: string
+  readonly text: string
+  readonly ttlMs: number
+}
+
+const locksPerCommand = 100
+/** Letters: what a script is given lies in the server's memory several times over. */
+const lettersPerCommand = 262_144
+
+/**
+ * The rights to load a key, one for all processes, and what is stored by them. What is asked for in one turn
+ * of the event loop shares a command. On a Cluster each key goes alone, because a script has keys of one slot.
+ */
+export class Locks {
+  readonly #link: RedisLink
+  readonly #keys: CacheKeys
+  readonly #times: LockTimes
+  readonly #requests: TurnBatch<LockRequest, LockOutcome>
+  readonly #commits: TurnBatch<Commit, CommitReply>
+
+  constructor(link: RedisLink, keys: CacheKeys, times: LockTimes) {
+    this.#link = link
+    this.#keys = keys
+    this.#times = times
+    const { cluster } = link.traits
+    this.#requests = new TurnBatch({
+      send: (requests) => this.#take(requests),
+      maxWeight: cluster ? 0 : locksPerCommand,
+    })
+    this.#commits = new TurnBatch({
+      send: (commits) => this.#store(commits),
+      maxWeight: cluster ? 0 : lettersPerCommand,
+      patient: true,
+    })
+  }
+
+  /**
+   * @param versions - On a Cluster: what the tags have, as read before.
+   * @throws What the link throws.
+   */
+  async take(
+    name: string,
+    seenId: string,
+    token: string,
+    records: readonly TagRecord[],
+    versions: readonly TagVersion[],
+  ): Promise<LockOutcome> {
+    const entry = this.#keys.entry(name)
+    const lock = this.#keys.lock(entry)
+    if (this.#link.traits.cluster) return this.#takeAlone(entry, lock, seenId, token, versions)
+    const tags = records.map((record) => this.#keys.tag(record.name))
+    const { replies, first } = this.#requests.add([{ entry, lock, seenId, token, tags }], 1)
+    return (await replies)[first] ?? { kind: 'failed', versions: [] }
+  }
+
+  /** @param forMs - 0 gives the lock back. */
+  hold(name: string, token: string, forMs: number): Promise<boolean> {
+    const lock = this.#keys.lock(this.#keys.entry(name))
+    return this.#run((client) => holdLockScript.run(client, [lock], [token, forMs]))
+  }
+
+  /**
+   * Stores what was loaded. The reply is an error where the server refused.
+   *
+   * @param token - Of the lock; without one it is stored whoever else loads.
+   */
+  commit(name: string, token: string | undefined, text: string, ttlMs: number): Share<CommitReply> {
+    const entry = this.#keys.entry(name)
+    const lock = this.#keys.lock(entry)
+    return this.#commits.add([{ entry, lock, token: token ?? '', text, ttlMs }], text.length)
+  }
+
+  /** What is written by other commands from now on comes behind what was committed. */
+  flush(): void {
+    this.#commits.flush()
+  }
+
+  /** Resolves when what was committed by now has been stored, or could not be. */
+  settled(): Promise<void> {
+    return this.#commits.settled()
+  }
+
+  async #takeAlone(
+    entry: string,
+    lock: string,
+    seenId: string,
+    token: string,
+    versions: readonly TagVersion[],
+  ): Promise<LockOutcome> {
+    const { lockTtlMs, tagTtlMs } = this.#times
+    const args = [0, lockTtlMs, nonce(), tagTtlMs, seenId, token, versions.join(' ')]
+    const { kinds } = await this.#run((client) => lockScript.run(client, [entry, lock], args))
+    return { kind: kinds[0] ?? 'failed', versions }
+  }
+
+  async #take(requests: readonly LockRequest[]): Promise<readonly LockOutcome[]> {
+    const all = new LockRequests(requests, nonce(), this.#times)
+    return all.outcomes(await this.#run((client) => lockScript.run(client, all.keys, all.args)))
+  }
+
+  async #store(commits: readonly Commit[]): Promise<readonly CommitReply[]> {
+    const [first] = commits
+    if (first === undefined) return []
+    if (commits.length === 1 && first.token === '') {
+      await this.#run((client) => client.call('SET', first.entry, first.text, 'PX', first.ttlMs))
+      return [true]
+    }
+    const keys: string[] = []
+    const args: (string | number)[] = []
+    for (const { entry, lock, token, text, ttlMs } of commits) {
+      keys.push(entry, lock)
+      args.push(token, text, ttlMs)
+    }
+    return this.#run((client) => commitScript.run(client, keys, args))
+  }
+
+  #run<T>(work: (client: RedisClient) => Promise<T>): Promise<T> {
+    return this.#link.run(work)
+  }
+}
