@@ -1,4 +1,5 @@
 import { eventually } from './eventually.js'
+import { isBeforeRedis7 } from './find-redis-server.js'
 import { freePort } from './free-port.js'
 import { type RedisServer, startServer } from './redis-server.js'
 import type { ServerRole } from './server-role.js'
@@ -24,6 +25,7 @@ const defaults = Object.freeze({ nodeTimeoutMs: 1000 } satisfies ClusterOptions)
 const primaryCount = 3
 const nodeCount = 2 * primaryCount
 const slotCount = 16_384
+const busPortOffset = 10_000
 const settleMs = 20_000
 
 /** Starts three primaries with a replica each; resolves when every slot is served and every replica in step. */
@@ -36,14 +38,16 @@ export async function startCluster(options: ClusterOptions = {}, owner?: Teardow
     const role: ServerRole = {
       args: [],
       ready: /Ready to accept connections/,
-      lines: async () => {
-        busPort = await freePort()
+      lines: async (binary, port) => {
+        // Redis 6 cannot be told which.
+        const fixed = isBeforeRedis7(binary)
+        busPort = fixed ? port + busPortOffset : await freePort()
         return [
           ['cluster-enabled', 'yes'],
           // Beside the data: a node that comes back empty is still that node.
           ['cluster-config-file', '../nodes.conf'],
           ['cluster-node-timeout', String(nodeTimeoutMs)],
-          ['cluster-port', String(busPort)],
+          ...(fixed ? [] : [['cluster-port', String(busPort)]]),
           ...(tls ? [['tls-replication', 'yes']] : []),
         ]
       },
@@ -76,7 +80,8 @@ async function form(nodes: readonly RedisServer[], busPorts: ReadonlyMap<number,
     if (index < primaryCount) {
       const start = Math.ceil((index * slotCount) / primaryCount)
       const end = Math.ceil(((index + 1) * slotCount) / primaryCount) - 1
-      await node.command('cluster', 'addslotsrange', start, end)
+      const slots = Array.from({ length: end - start + 1 }, (_, index) => start + index)
+      await node.command('cluster', 'addslots', ...slots)
     }
     if (node !== first)
       await first?.command('cluster', 'meet', node.host, node.port, busPorts.get(node.port) ?? 0)

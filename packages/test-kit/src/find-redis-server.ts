@@ -12,6 +12,11 @@ export interface RedisServerBinary {
   version: string
 }
 
+/** What Redis 6 does not know can be neither configured nor renamed there; every Valkey knows it. */
+export function isBeforeRedis7({ version }: RedisServerBinary): boolean {
+  return Number.parseInt(version) < 7
+}
+
 const execute = promisify(execFile)
 const names = ['redis-server', 'valkey-server']
 let found: Promise<RedisServerBinary> | undefined

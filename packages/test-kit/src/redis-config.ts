@@ -1,16 +1,22 @@
 import { randomBytes } from 'node:crypto'
 import type { AdminAccess } from './admin-connection.js'
-import type { RedisServerBinary } from './find-redis-server.js'
+import { isBeforeRedis7, type RedisServerBinary } from './find-redis-server.js'
 import type { RedisServerOptions } from './redis-server-options.js'
 import type { ServerFiles } from './server-files.js'
-import { commandsUpstashRefuses, subcommandsUpstashRefuses } from './upstash-commands.js'
+import { commandsSinceRedis7, commandsUpstashRefuses, subcommandsUpstashRefuses } from './upstash-commands.js'
 
 /** Clients that `maxClients` does not count: the admin connection. */
 export const adminClients = 1
 
-export function adminAccess(files: ServerFiles, options: RedisServerOptions): AdminAccess {
+export function adminAccess(
+  binary: RedisServerBinary,
+  files: ServerFiles,
+  options: RedisServerOptions,
+): AdminAccess {
   const secret = randomBytes(12).toString('hex')
-  const hidden = options.upstashLike ? commandsUpstashRefuses : []
+  const refused = options.upstashLike ? commandsUpstashRefuses : []
+  // A server does not start when a command is renamed that it does not have.
+  const hidden = isBeforeRedis7(binary) ? refused.filter((name) => !commandsSinceRedis7.has(name)) : refused
   return {
     socketPath: files.socket,
     username: 'stayfast-admin',
@@ -40,12 +46,12 @@ export function redisConfig(
     ['repl-diskless-sync-delay', '0'],
     ...(options.tls ? tlsLines(files, port) : [['port', String(port)]]),
     ...[...admin.hidden].map(([name, alias]) => ['rename-command', name, alias]),
-    ...userLines(admin, options),
+    ...userLines(binary, admin, options),
     ...replicaLines(options),
     ...roleLines,
   ]
   // Redis 7 refuses DEBUG unless told; older ones do not know the setting.
-  if (Number.parseInt(binary.version) >= 7) lines.push(['enable-debug-command', 'local'])
+  if (!isBeforeRedis7(binary)) lines.push(['enable-debug-command', 'local'])
   if (options.maxClients !== undefined) lines.push(['maxclients', String(options.maxClients + adminClients)])
   if (options.maxMemoryBytes !== undefined) {
     lines.push(['maxmemory', String(options.maxMemoryBytes)], ['maxmemory-policy', 'noeviction'])
@@ -66,13 +72,15 @@ function tlsLines(files: ServerFiles, port: number): string[][] {
   ]
 }
 
-function userLines(admin: AdminAccess, options: RedisServerOptions): string[][] {
+function userLines(binary: RedisServerBinary, admin: AdminAccess, options: RedisServerOptions): string[][] {
   const { username, password, upstashLike } = options
+  // Redis 6 cannot take a subcommand away.
+  const withoutSubcommands = upstashLike === true && !isBeforeRedis7(binary)
   const rules = [
     '~*',
     '&*',
     '+@all',
-    ...(upstashLike ? subcommandsUpstashRefuses.map((name) => `-${name}`) : []),
+    ...(withoutSubcommands ? subcommandsUpstashRefuses.map((name) => `-${name}`) : []),
   ]
   const secret = password === undefined ? 'nopass' : `>${password}`
   const lines = [['user', admin.username, 'on', `>${admin.password}`, '~*', '&*', '+@all']]

@@ -55,7 +55,7 @@ export async function startServer(
   const certificate = options.tls ? await serverCertificate(options.tlsHost) : undefined
   const files = await createServerFiles(certificate)
   const guard = new Guard(files.root)
-  const admin = adminAccess(files, options)
+  const admin = adminAccess(binary, files, options)
   const launched = await launchOnPort(binary, files, guard, admin, options, role).catch(
     async (error: unknown) => {
       await guard.release()
@@ -84,7 +84,7 @@ async function launchOnPort(
 ): Promise<{ child: GuardedChild; port: number }> {
   for (let attempt = 1; ; attempt++) {
     const port = options.port ?? (await freePort())
-    const config = redisConfig(binary, files, port, admin, options, await role.lines())
+    const config = redisConfig(binary, files, port, admin, options, await role.lines(binary, port))
     await writeFile(files.config, config, { mode: 0o600 })
     try {
       return { child: await launch(binary, files, guard, role.args, role.ready), port }

@@ -1,3 +1,5 @@
+import type { RedisServerBinary } from './find-redis-server.js'
+
 /** What a redis-server is started as. */
 export interface ServerRole {
   /** Behind the configuration file. */
@@ -5,7 +7,7 @@ export interface ServerRole {
   /** What it logs when it takes commands. */
   ready: RegExp
   /** Lines of its configuration, made anew for each attempt to find it a port. */
-  lines: () => Promise<string[][]>
+  lines: (binary: RedisServerBinary, port: number) => Promise<string[][]>
 }
 
 export const standalone: ServerRole = Object.freeze({

@@ -36,6 +36,16 @@ export const commandsUpstashRefuses: readonly string[] = Object.freeze([
   'wait',
 ])
 
+/** Of these, those that Redis 6 does not have either. */
+export const commandsSinceRedis7: ReadonlySet<string> = new Set([
+  'fcall',
+  'fcall_ro',
+  'function',
+  'sort_ro',
+  'spublish',
+  'ssubscribe',
+])
+
 /** A subcommand cannot be renamed away; these are refused by the ACL ("NOPERM"). */
 export const subcommandsUpstashRefuses: readonly string[] = Object.freeze([
   'client|caching',
