@@ -38,7 +38,7 @@ t.test('without Redis the figures come as well, of one’s own requests, and for
     redis: { status: 'off', provider: 'none' },
     cache: { hits: 1, misses: 1, hitRate: 50 },
     limit: { max: 50, by: 'memory' },
-    webhooks: null,
+    webhooks: { waiting: 0, active: 0, delayed: 0, deadLetters: 0 },
   })
   t.match(own.requests, [
     { method: 'GET', route: '/api/:instanceId/products', statusCode: 200, cache: 'HIT' },

@@ -18,7 +18,10 @@ function withoutBeats(link: RedisLink): RedisLink {
     new Proxy(target, {
       get(_target, name) {
         const value: unknown = Reflect.get(name in own ? own : target, name)
-        return typeof value === 'function' ? value.bind(name in own ? own : target) : value
+        const self = name in own ? own : target
+        return typeof value === 'function'
+          ? (...args: unknown[]): unknown => Reflect.apply(value, self, args)
+          : value
       },
     })
   return bound(link, {
