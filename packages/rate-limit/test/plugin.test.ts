@@ -162,7 +162,7 @@ t.test('one line says what it uses', async (t) => {
 t.test('it reports what became of requests to whoever asks', async (t) => {
   const { app } = await openApp(t, { max: 2 })
   await statuses(app, 5)
-  t.match(healthReporterOf(app.rateLimit)?.(), {
+  t.match(healthReporterOf(Reflect.get(app, 'rateLimit'))?.(), {
     plugin: 'rate-limit',
     counts: { admitted_total: 2, denied_total: 3, local_decisions_total: 0 },
   })
