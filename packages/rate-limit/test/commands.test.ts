@@ -40,7 +40,7 @@ function withoutBeats(link: RedisLink): RedisLink {
 async function open(t: Parameters<typeof openApp>[0], options: RateLimitOptions): Promise<FastifyInstance> {
   apps += 1
   const { app } = await openApp(t, {
-    redis: withoutBeats(await openLink(t, server.url, { heartbeatMs: false })),
+    redis: withoutBeats(await openLink(t, server.url, { heartbeatMs: false, deadlineMs: 20_000 })),
     nameSpace: `app${apps}:`,
     ...options,
   })
