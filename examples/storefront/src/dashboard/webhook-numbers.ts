@@ -1,4 +1,3 @@
-import { type FastifyInstance } from 'fastify'
 import { performance } from 'node:perf_hooks'
 
 /** The queue of the webhooks, over all processes. */
@@ -9,7 +8,8 @@ export interface WebhookNumbers {
   deadLetters: number
 }
 
-interface WebhookQueue {
+/** What this needs of `app.webhooks`. */
+export interface WebhookQueue {
   stats(): Promise<{ queue: WebhookNumbers }>
 }
 
@@ -18,12 +18,13 @@ const FRESH_MS = 5_000
 
 /** What `app.webhooks` says of its queue, asked now and then; null in an app without webhooks or an answer. */
 export class WebhookWatch {
-  readonly #app: FastifyInstance
+  readonly #queueOf: () => WebhookQueue | undefined
   #numbers: WebhookNumbers | null = null
   #askedMs = -Infinity
 
-  constructor(app: FastifyInstance) {
-    this.#app = app
+  /** @param queueOf is asked when somebody looks, so that the order of registration does not matter */
+  constructor(queueOf: () => WebhookQueue | undefined) {
+    this.#queueOf = queueOf
   }
 
   async numbers(): Promise<WebhookNumbers | null> {
@@ -34,9 +35,10 @@ export class WebhookWatch {
   }
 
   async #ask(): Promise<WebhookNumbers | null> {
-    if (!this.#app.hasDecorator('webhooks')) return null
+    const webhooks = this.#queueOf()
+    if (webhooks === undefined) return null
     try {
-      const { queue } = await this.#app.getDecorator<WebhookQueue>('webhooks').stats()
+      const { queue } = await webhooks.stats()
       const { waiting, active, delayed, deadLetters } = queue
       return { waiting, active, delayed, deadLetters }
     } catch {
