@@ -18,8 +18,8 @@ import {
  * tells of these. The load comes from another process and is counted nowhere.
  * Writes JSON to bench/results (medians, every sample, the versions) and the figures into the README.
  */
-const rounds = Number(process.env['BENCH_ROUNDS'] ?? 9)
-const secondsPerRound = Number(process.env['BENCH_SECONDS'] ?? 2)
+const rounds = Number(process.env['BENCH_ROUNDS'] ?? 15)
+const secondsPerRound = Number(process.env['BENCH_SECONDS'] ?? 1)
 const only = process.env['BENCH_ONLY']?.split(';')
 const warmUpSeconds = 2
 const connections = 100

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Applied } from './applied-limit.js'
-import { banned, createRefusalError, exceeded } from './errors.js'
+import { banned, createRefusalError, exceeded, RateLimitValueError } from './errors.js'
 import { asItIs, inWords, PreparedRefusals } from './prepared-refusals.js'
 
 /** RFC 9457; the type is from draft-ietf-httpapi-ratelimit-headers. */
@@ -36,6 +36,7 @@ export class Refusals {
    *
    * @param throws - The caller wants the error, whoever would answer it.
    * @returns What is to be thrown where the client was not answered.
+   * @throws What functions of the app throw, and STAY_RATE_VALUE_INVALID.
    */
   refuse(
     request: FastifyRequest,
@@ -53,13 +54,15 @@ export class Refusals {
     const kind = ban ? banned : exceeded
     const seconds = Math.ceil(verdict.retryMs / 1000)
     if (errorResponseBuilder !== undefined) {
-      return errorResponseBuilder(request, {
+      const made: unknown = errorResponseBuilder(request, {
         statusCode: kind.statusCode,
         ban,
         after: inWords(seconds),
         max: ask.limit.max,
         ttl: Math.ceil(verdict.retryMs),
       })
+      if (typeof made === 'object' && made !== null) return made
+      throw new RateLimitValueError(`the errorResponseBuilder of the limit "${policy.name}" made no object`)
     }
     if (this.#problemJson) {
       sendProblem(reply, kind.statusCode, {

@@ -185,6 +185,7 @@ t.test("an error of a function of the app is that request's error", async (t) =>
         throw new Error('no answer')
       },
     },
+    '/bad-builder': { max: 0, errorResponseBuilder: () => undefined as never },
   }
   const { app } = await openApp(t, {}, (app) => {
     for (const [url, rateLimit] of Object.entries(broken)) {
@@ -195,7 +196,7 @@ t.test("an error of a function of the app is that request's error", async (t) =>
   t.match(await answer('/key'), { statusCode: 500, message: 'no key' })
   t.match(await answer('/max'), { statusCode: 500, message: 'no max' })
   t.match(await answer('/builder'), { statusCode: 500, message: 'no answer' })
-  for (const url of ['/bad-max', '/bad-window', '/bad-cost']) {
+  for (const url of ['/bad-max', '/bad-window', '/bad-cost', '/bad-builder']) {
     t.match(await answer(url), { statusCode: 500, code: 'STAY_RATE_VALUE_INVALID' }, url)
   }
 })

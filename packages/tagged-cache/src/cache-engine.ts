@@ -140,6 +140,9 @@ export class CacheEngine {
             onKeyChanged: (name) => {
               this.#forgetKey(name)
             },
+            onNotStored: (error) => {
+              if (this.events.active) this.events.emit({ kind: 'redis-failed', doing: 'store', error })
+            },
             onReturned: () => {
               this.#outage.version = localVersion()
             },
@@ -323,7 +326,7 @@ export class CacheEngine {
     const records = names.map((tag) => this.#table.acquire(tag))
     // Whatever is being read or loaded for this key is older.
     this.#forgetKey(name)
-    const watched = this.#watch.begin(name)
+    const watched = this.#watch.begin({ key: name, overtaken: false, next: undefined })
     this.counters.sets += 1
     try {
       const { freshMs, staleMs, errorMs } = lifetimesOf(
@@ -398,16 +401,13 @@ export class CacheEngine {
     return lost
   }
 
-  async #getOrLoad(
-    scope: Scope,
-    key: string,
-    loader: Loader<unknown>,
-    options: GetOrSetOptions,
-  ): Promise<unknown> {
+  #getOrLoad(scope: Scope, key: string, loader: Loader<unknown>, options: GetOrSetOptions): Promise<unknown> {
     const call = cacheCall(scope, key, loader, options, this.#options, jsonCodec)
-    const { entry, value } = await this.resolve(call)
-    return this.#copying && entry !== undefined ? parseCopy(entry) : value
+    return this.resolve(call).then(this.#valueOfAnswer)
   }
+
+  readonly #valueOfAnswer = ({ entry, value }: Answer): unknown =>
+    this.#copying && entry !== undefined ? parseCopy(entry) : value
 
   #valueOf(entry: CacheEntry): unknown {
     return this.#copying ? parseCopy(entry) : valueOf(entry)
@@ -487,7 +487,7 @@ export class CacheEngine {
   }
 
   /** Waits for a load as long as this call wants to. */
-  async #waitFor(
+  #waitFor(
     load: Load,
     { signal, loaderSoftTimeoutMs }: CacheCall,
     fallback: CacheEntry | undefined,

@@ -23,8 +23,8 @@ export interface CacheEntry {
   readonly codec: Codec<unknown>
   readonly records: readonly TagRecord[]
   readonly versions: readonly TagVersion[]
-  /** The names of its tags in the whole cache, without those of the scopes. */
-  readonly tags: readonly string[]
+  /** How many of its tags are those of the scopes around it; they come first. */
+  readonly epochs: number
   readonly createdMs: number
   readonly freshUntilMs: number
   readonly staleUntilMs: number
@@ -75,10 +75,10 @@ export function isCurrent(
 
 /** Whether the entry has all these tags; the same ones in the same order are the usual case. */
 export function hasTags(entry: CacheEntry, wanted: readonly string[]): boolean {
-  const { tags } = entry
+  const { records, epochs } = entry
   for (let index = 0; index < wanted.length; index += 1) {
-    const tag = wanted[index] ?? ''
-    if (tags[index] !== tag && !tags.includes(tag)) return false
+    const tag = wanted[index]
+    if (records[epochs + index]?.name !== tag && !records.some(({ name }) => name === tag)) return false
   }
   return true
 }

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { CacheEntry, EntryTimes } from './cache-entry.js'
 import type { Codec } from './codec.js'
 import type { StoredEntry } from './redis/entry-text.js'
@@ -47,18 +46,20 @@ export class EntryFactory {
 
   make(parts: EntryParts, times: EntryTimes, codec: Codec<unknown>): CacheEntry {
     const { earlyRefresh, keepText } = this.#options
-    const { records, versions, text } = parts
+    const { records, text } = parts
+    // The very strings of the records: comparing them is comparing pointers.
+    const versions: TagVersion[] = []
+    for (const version of parts.versions) {
+      const known = records[versions.length]?.version
+      versions.push(known === version ? known : version)
+    }
     const early = earlyRefresh > 0 && earlyRefresh < 1
     return {
       id: parts.id,
       codec,
       records,
-      // The very strings of the records: comparing them is comparing pointers.
-      versions: versions.map((version, index) => {
-        const known = records[index]?.version
-        return known === version ? known : version
-      }),
-      tags: records.slice(parts.epochs).map(({ name }) => name),
+      versions,
+      epochs: parts.epochs,
       createdMs: times.createdMs,
       freshUntilMs: times.freshUntilMs,
       staleUntilMs: times.staleUntilMs,
@@ -80,17 +81,16 @@ export class EntryFactory {
   }
 
   /**
-   * @param redisNowMs - Now, by the clock that the entry's times are of: clocks of processes do not matter.
+   * @param offsetMs - How far this process's clock is ahead of Redis's, which the entry's times are of.
    * @returns Undefined when the payload is none of the codec's.
    */
   fromStored(
     stored: StoredEntry,
     records: readonly TagRecord[],
     { epochs, codec }: { readonly epochs: readonly string[]; readonly codec: Codec<unknown> },
-    redisNowMs: number,
+    offsetMs: number,
     asked: { readonly loadedMs: number; readonly period: number },
   ): DecodedEntry | undefined {
-    const offsetMs = performance.now() - redisNowMs
     let value: unknown
     try {
       value = codec.decode(stored.payload)

@@ -11,9 +11,9 @@ export interface WatchedKey {
 export class KeyWatch {
   readonly #watched = new Map<string, WatchedKey>()
 
-  begin(key: string): WatchedKey {
-    const watched: WatchedKey = { key, overtaken: false, next: this.#watched.get(key) }
-    this.#watched.set(key, watched)
+  begin<Watched extends WatchedKey>(watched: Watched): Watched {
+    watched.next = this.#watched.get(watched.key)
+    this.#watched.set(watched.key, watched)
     return watched
   }
 
@@ -24,6 +24,7 @@ export class KeyWatch {
       for (let at = first; at !== undefined; at = at.next) if (at.next === watched) at.next = next
     } else if (next === undefined) this.#watched.delete(key)
     else this.#watched.set(key, next)
+    watched.next = undefined
   }
 
   /** The key was written or removed. */

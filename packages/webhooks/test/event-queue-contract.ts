@@ -93,6 +93,14 @@ export function eventQueueContract(t: Test, { outlivesItsWorker, create, another
     t.equal(runs, 1)
   })
 
+  t.test('events of other tenants and other senders are other events', async (t) => {
+    const queue = await create(t, usual)
+    await queue.add(eventOf('1'))
+    await queue.add(eventOf('1', { tenantId: 'two.example.test' }))
+    await queue.add(eventOf('1', { provider: 'generic' }))
+    t.match(await queue.numbers(), { waiting: 3 })
+  })
+
   t.test('what fails is tried again, and set aside after its last attempt', async (t) => {
     const failures: string[] = []
     const queue = await create(t, {

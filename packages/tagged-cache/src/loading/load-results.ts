@@ -48,29 +48,68 @@ export class LoadResults {
     this.#addedTags = new AddedTagReader(parts)
   }
 
-  /** @param token - Of the lock that the load has, where it has one. */
-  async keep(load: Load, run: LoaderRun, value: unknown, token: string | undefined): Promise<LoadOutcome> {
+  /**
+   * @param token - Of the lock that the load has, where it has one.
+   * @returns A promise only where tags that the loader added have to be asked for.
+   */
+  keep(
+    load: Load,
+    run: LoaderRun,
+    value: unknown,
+    token: string | undefined,
+  ): LoadOutcome | Promise<LoadOutcome> {
     const { call } = load
-    const { added } = run
-    const unkept = (reason: NotStoredReason): LoadOutcome => {
-      this.#notKept(load, token, reason)
-      return { entry: undefined, value, how: 'loaded', late: added.length > 0 }
+    if (!run.storing) return this.#unkept(load, run, value, token, 'asked')
+    if (value === undefined && call.negativeMs === undefined) {
+      return this.#unkept(load, run, value, token, 'nothing')
     }
-    if (!run.storing) return unkept('asked')
-    if (value === undefined && call.negativeMs === undefined) return unkept('nothing')
     const text = encode(call, value)
-    if (text.length > this.#options.maxEntryBytes) return unkept('too-large')
-    const late = added.filter((name) => !load.records.some((record) => record.name === name))
-    const extra = late.length === 0 ? noTags : await this.#addedTags.read(load, run, late)
+    if (text.length > this.#options.maxEntryBytes) return this.#unkept(load, run, value, token, 'too-large')
+    const late = run.added.filter((name) => !load.records.some((record) => record.name === name))
+    if (late.length > 0) return this.#keepWithTags(load, run, value, text, token, late)
+    return this.#kept(load, run, value, text, token, noTags)
+  }
+
+  async #keepWithTags(
+    load: Load,
+    run: LoaderRun,
+    value: unknown,
+    text: string,
+    token: string | undefined,
+    late: readonly string[],
+  ): Promise<LoadOutcome> {
+    const added = await this.#addedTags.read(load, run, late)
     try {
-      const entry = this.#makeEntry(load, run, text, value, extra)
-      const reason = whyNot(load, entry, extra)
-      if (reason === undefined) this.#store(load, entry, text, token)
-      else this.#notKept(load, token, reason)
-      return { entry, value: call.codec.decode(text), how: 'loaded', late: reason === 'late-tag' }
+      return this.#kept(load, run, value, text, token, added)
     } finally {
-      for (const record of extra?.records ?? []) this.#parts.table.release(record)
+      for (const record of added?.records ?? []) this.#parts.table.release(record)
     }
+  }
+
+  #kept(
+    load: Load,
+    run: LoaderRun,
+    value: unknown,
+    text: string,
+    token: string | undefined,
+    added: AddedTags | undefined,
+  ): LoadOutcome {
+    const entry = this.#makeEntry(load, run, text, value, added)
+    const reason = whyNot(load, entry, added)
+    if (reason === undefined) this.#store(load, entry, text, token)
+    else this.#notKept(load, token, reason)
+    return { entry, value: load.call.codec.decode(text), how: 'loaded', late: reason === 'late-tag' }
+  }
+
+  #unkept(
+    load: Load,
+    run: LoaderRun,
+    value: unknown,
+    token: string | undefined,
+    reason: NotStoredReason,
+  ): LoadOutcome {
+    this.#notKept(load, token, reason)
+    return { entry: undefined, value, how: 'loaded', late: run.added.length > 0 }
   }
 
   /** Gives the lock back, beside the answer, which does not wait for it. */
@@ -151,19 +190,7 @@ export class LoadResults {
       text,
     )
     const ttlMs = Math.max(1, Math.ceil(usableUntilMs(entry) - entry.createdMs))
-    const { replies, first } = shared.locks.commit(
-      call.name,
-      token,
-      entryText(entry.id, entry.versions, tail),
-      ttlMs,
-    )
-    const failed = (error: unknown): void => {
-      if (events.active) events.emit({ kind: 'redis-failed', doing: 'store', error })
-    }
-    replies.then((all) => {
-      const reply = all[first]
-      if (reply instanceof Error) failed(reply)
-    }, failed)
+    shared.locks.commit(call.name, token, entryText(entry.id, entry.versions, tail), ttlMs)
   }
 
   #notKept(load: Load, token: string | undefined, reason: NotStoredReason): void {
@@ -200,7 +227,7 @@ function captureOf(load: Load, extra: AddedTags | undefined, outage: TagRecord):
 
 function whyNot(load: Load, entry: CacheEntry, extra: AddedTags | undefined): NotStoredReason | undefined {
   if (extra === undefined) return 'late-tag'
-  if (load.watched.overtaken) return 'overtaken'
+  if (load.overtaken) return 'overtaken'
   // No tags at all: they are unknown, for each entry has at least those of its scopes.
   if (entry.records.length === 0) return 'invalidated'
   for (const [index, record] of entry.records.entries()) {

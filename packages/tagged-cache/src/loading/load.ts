@@ -26,17 +26,21 @@ export interface LoadOutcome {
   readonly changes?: number
 }
 
+const notBegun = new Promise<LoadOutcome>(() => undefined)
+
 /**
  * A load that is under way, with the versions that its tags had before the loader began. Whoever comes
  * later joins it only while these are still what the tags have: a value that was loaded before an
  * invalidation is not for those who ask after it.
  */
-export class Load {
+export class Load implements WatchedKey {
   readonly begunMs: number = performance.now()
   readonly call: CacheCall
   readonly records: readonly TagRecord[]
   readonly versions: (TagVersion | undefined)[]
-  readonly watched: WatchedKey
+  readonly key: string
+  overtaken = false
+  next: WatchedKey | undefined
   readonly background: boolean
   /** What lies in Redis at the moment. */
   seenId: string
@@ -54,14 +58,14 @@ export class Load {
   abandoned: Error | undefined
   /** Ends a pause between two looks at the lock. */
   wake: () => void = () => undefined
-  promise: Promise<LoadOutcome> = Promise.resolve({ entry: undefined, value: undefined, how: 'declined' })
+  promise: Promise<LoadOutcome> = notBegun
 
   /** @param offline - Redis cannot be asked: what is loaded ends with the outage. */
-  constructor(call: CacheCall, found: Found, watched: WatchedKey, background: boolean, offline: boolean) {
+  constructor(call: CacheCall, found: Found, background: boolean, offline: boolean) {
     this.call = call
     this.records = found.records
     this.versions = [...found.versions]
-    this.watched = watched
+    this.key = call.name
     this.background = background
     this.seenId = found.seenId
     this.fallback = found.entry
@@ -71,7 +75,7 @@ export class Load {
 
   /** Whether what comes of this load is right for a call that found this. */
   isFor(call: CacheCall, found: Found): boolean {
-    if (this.watched.overtaken || this.abandoned !== undefined || call.codec !== this.call.codec) return false
+    if (this.overtaken || this.abandoned !== undefined || call.codec !== this.call.codec) return false
     for (const tag of call.tags) if (!this.call.tags.includes(tag)) return false
     for (const [index, record] of this.records.entries()) {
       const at = found.records.indexOf(record)
@@ -86,6 +90,13 @@ export class Load {
     this.waiting -= 1
     if (this.waiting > 0 || this.background) return
     this.giveUp(reason)
+  }
+
+  /** It is over: the maps that it was in remember it for a while, and it is to weigh nothing then. */
+  end(): void {
+    this.promise = notBegun
+    this.run = undefined
+    this.fallback = undefined
   }
 
   giveUp(reason: Error): void {

@@ -7,7 +7,7 @@ import type { KeyWatch } from '../key-watch.js'
 import type { Found } from '../lookup/lookup.js'
 import { HeldLocks } from './held-locks.js'
 import { Load, type LoadOutcome } from './load.js'
-import { LoadRace, type LoadRaceOptions, type LoadRaceParts } from './load-race.js'
+import { LoadRace, type LoadRaceOptions, type LoadRaceParts, type Race } from './load-race.js'
 import { LoadResults, type LoadResultsOptions, type LoadResultsParts } from './load-results.js'
 import { LoaderRun } from './loader-run.js'
 
@@ -77,15 +77,15 @@ export class Loads {
   begin(call: CacheCall, found: Found, background: boolean): Load {
     const { table, watch, shared, outage } = this.#parts
     const offline = found.offline || shared?.up === false
-    const load = new Load(call, found, watch.begin(call.name), background, offline)
+    const load = watch.begin(new Load(call, found, background, offline))
     load.outageVersion = outage.version
     load.period = table.period
     for (const record of load.records) table.hold(record)
     this.#running.set(call.name, load)
     this.#all.add(load)
     load.promise = this.#follow(load)
-    // Everybody who waited may have given up; a background load has nobody.
-    load.promise.catch(ignore)
+    // Nobody waits for it; all others are waited for by whoever began them.
+    if (background) load.promise.catch(ignore)
     return load
   }
 
@@ -106,23 +106,22 @@ export class Loads {
     await this.settled()
   }
 
-  async #follow(load: Load): Promise<LoadOutcome> {
+  #follow(load: Load): Promise<LoadOutcome> {
+    return this.#race.isOpen(load) ? this.#raceThenRun(load) : this.#run(load, undefined)
+  }
+
+  async #raceThenRun(load: Load): Promise<LoadOutcome> {
+    let race: Race | undefined
     try {
-      if (!this.#race.isOpen(load)) return await this.#run(load, undefined)
-      const race = await this.#race.run(load)
-      switch (race.kind) {
-        case 'found':
-          return { entry: race.entry, value: valueOf(race.entry), how: 'redis', changes: race.changes }
-        case 'declined':
-          return this.#declined(load)
-        case 'locked':
-          return await this.#run(load, race.token)
-        case 'free':
-          return await this.#run(load, undefined)
+      race = await this.#race.run(load)
+      if (race.kind === 'declined') return this.#declined(load)
+      if (race.kind === 'found') {
+        return { entry: race.entry, value: valueOf(race.entry), how: 'redis', changes: race.changes }
       }
     } finally {
-      this.#ended(load)
+      if (race?.kind !== 'locked' && race?.kind !== 'free') this.#ended(load)
     }
+    return this.#run(load, race.kind === 'locked' ? race.token : undefined)
   }
 
   #ended(load: Load): void {
@@ -130,8 +129,9 @@ export class Loads {
     const { name } = load.call
     this.#all.delete(load)
     if (this.#running.get(name) === load) this.#running.delete(name)
-    watch.end(load.watched)
+    watch.end(load)
     for (const record of load.records) table.release(record)
+    load.end()
   }
 
   #declined({ fallback }: Load): LoadOutcome {
@@ -143,23 +143,28 @@ export class Loads {
   async #run(load: Load, token: string | undefined): Promise<LoadOutcome> {
     const { counters, events, table } = this.#parts
     const { call } = load
-    if (load.abandoned !== undefined || this.#closed) throw load.abandoned ?? new CacheClosedError()
-    const run = new LoaderRun(call.key, call.scope, table)
-    load.run = run
-    if (token !== undefined) this.#held.hold(call.name, token)
-    counters.loads += 1
+    let run: LoaderRun | undefined
     try {
+      if (load.abandoned !== undefined || this.#closed) throw load.abandoned ?? new CacheClosedError()
+      run = new LoaderRun(call.key, call.scope, table)
+      load.run = run
+      if (token !== undefined) this.#held.hold(call.name, token)
+      counters.loads += 1
       const value = await run.run(call.loader, call.loaderTimeoutMs)
       const tookMs = performance.now() - run.startedMs
       counters.loadMs += tookMs
-      counters.longestLoadMs = Math.max(counters.longestLoadMs, tookMs)
+      if (tookMs > counters.longestLoadMs) counters.longestLoadMs = tookMs
       if (events.active) events.emit({ kind: 'load', key: call.name, tookMs })
-      return await this.#results.keep(load, run, value, token)
+      const kept = this.#results.keep(load, run, value, token)
+      return kept instanceof Promise ? await kept : kept
     } catch (error) {
+      // It never began.
+      if (run === undefined) throw error
       return await this.#failed(load, token, error)
     } finally {
-      run.end()
+      run?.end()
       if (token !== undefined) this.#held.leave(token)
+      this.#ended(load)
     }
   }
 
@@ -206,5 +211,5 @@ export class Loads {
 }
 
 function ignore(): void {
-  // Those who wait hear of it by themselves.
+  // An event has told it.
 }

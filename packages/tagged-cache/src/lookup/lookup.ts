@@ -40,12 +40,13 @@ const noRecords: readonly TagRecord[] = []
  * A look that is under way, shared by those who want the same. It holds the records of its tags until
  * the last of them has left: what nobody holds may be forgotten, and then its invalidation is not heard.
  */
-export class Lookup {
+export class Lookup implements WatchedKey {
   readonly wanted: Wanted
   /** As long as this is still so, whoever comes finds the same as the one who began. */
   readonly changes: number
-  /** The key may be written or removed meanwhile. */
-  readonly watched: WatchedKey
+  readonly key: string
+  overtaken = false
+  next: WatchedKey | undefined
   found: Promise<Found> = notBegun
   readonly #table: TagTable
   #records: readonly TagRecord[]
@@ -54,9 +55,9 @@ export class Lookup {
   /** Who looks, and who began. */
   #users = 2
 
-  constructor(wanted: Wanted, table: TagTable, watched: WatchedKey) {
+  constructor(wanted: Wanted, table: TagTable) {
     this.wanted = wanted
-    this.watched = watched
+    this.key = wanted.name
     this.changes = table.changes
     this.#table = table
     const records: TagRecord[] = []

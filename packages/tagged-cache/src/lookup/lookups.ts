@@ -57,7 +57,7 @@ export class Lookups {
     const running = this.#running.get(wanted.name)
     if (running !== undefined && this.#isSame(running, wanted)) return running.join()
     const { table, watch } = this.#parts
-    const lookup = new Lookup(wanted, table, watch.begin(wanted.name))
+    const lookup = watch.begin(new Lookup(wanted, table))
     this.#running.set(wanted.name, lookup)
     lookup.found = this.#find(lookup)
     return lookup
@@ -82,13 +82,13 @@ export class Lookups {
   }
 
   /** A look that began before an invalidation is not for those who come after it. */
-  #isSame({ wanted, changes, watched }: Lookup, other: Wanted): boolean {
+  #isSame({ wanted, changes, overtaken }: Lookup, other: Wanted): boolean {
     const { shared, table } = this.#parts
     const coherent = shared === undefined || shared.trusted || !shared.up
     return (
       coherent &&
       changes === table.changes &&
-      !watched.overtaken &&
+      !overtaken &&
       !wanted.strong &&
       !other.strong &&
       wanted.codec === other.codec &&
@@ -96,22 +96,20 @@ export class Lookups {
     )
   }
 
-  async #find(lookup: Lookup): Promise<Found> {
-    const { shared, events, watch } = this.#parts
+  #find(lookup: Lookup): Promise<Found> {
+    const { shared } = this.#parts
     const { wanted, records } = lookup
-    try {
-      if (shared === undefined) return this.#inMemory(wanted, records)
-      if (!shared.up) return this.#offline(wanted, records)
-      return await this.#online(shared, lookup)
-    } catch (error) {
-      if (events.active) events.emit({ kind: 'redis-failed', doing: 'read', error })
-      // Also what is no failure of Redis, but a defect, is no reason not to load.
-      return this.#offline(wanted, records)
-    } finally {
-      watch.end(lookup.watched)
-      if (this.#running.get(wanted.name) === lookup) this.#running.delete(wanted.name)
-      lookup.leave()
-    }
+    if (shared?.up === true) return this.#online(shared, lookup)
+    const found = shared === undefined ? this.#inMemory(wanted, records) : this.#offline(wanted, records)
+    this.#ended(lookup)
+    return Promise.resolve(found)
+  }
+
+  #ended(lookup: Lookup): void {
+    const { name } = lookup.wanted
+    this.#parts.watch.end(lookup)
+    if (this.#running.get(name) === lookup) this.#running.delete(name)
+    lookup.leave()
   }
 
   #inMemory(wanted: Wanted, records: readonly TagRecord[]): Found {
@@ -157,52 +155,61 @@ export class Lookups {
   }
 
   async #online(shared: SharedLevel, lookup: Lookup): Promise<Found> {
-    const { table, events, local } = this.#parts
     const { wanted, records } = lookup
-    for (const record of records) {
-      if (record.version === undefined && shared.invalidations.isTagPending(record.name)) {
-        table.makeLocal(record)
+    try {
+      const { table, events, local } = this.#parts
+      for (const record of records) {
+        if (record.version === undefined && shared.invalidations.isTagPending(record.name)) {
+          table.makeLocal(record)
+        }
       }
-    }
-    if (records.some(isLocal) || shared.invalidations.isKeyPending(wanted.name)) {
-      return this.#beforeReplay(shared, wanted, records)
-    }
-    const reads = new TagReads(table, shared, !wanted.strong && shared.trusted)
-    const known = this.#remembered(wanted)
-    const keys = [shared.keys.entry(wanted.name)]
-    reads.ask(known === undefined ? records : [...new Set([...records, ...known.records])], keys)
-    const asking = { loadedMs: performance.now(), period: table.period }
-    const { replies, first } = shared.read(keys)
-    const all = await replies
-    reads.answered(all, first + 1)
-    const text = all[first] ?? null
-    const seenId = entryId(text)
-    if (text === null) return foundIn(reads, records, seenId, undefined, undefined)
-    if (known !== undefined && known.id === seenId) {
-      if (!reads.areCurrent(known.records, known.versions)) {
+      if (records.some(isLocal) || shared.invalidations.isKeyPending(wanted.name)) {
+        return this.#beforeReplay(shared, wanted, records)
+      }
+      const reads = new TagReads(table, shared, !wanted.strong && shared.trusted)
+      const known = this.#remembered(wanted)
+      const keys = [shared.keys.entry(wanted.name)]
+      reads.ask(known === undefined ? records : [...new Set([...records, ...known.records])], keys)
+      const asking = { loadedMs: performance.now(), period: table.period }
+      const { replies, first } = shared.read(keys)
+      const all = await replies
+      reads.answered(all, first + 1)
+      const text = all[first] ?? null
+      const seenId = entryId(text)
+      if (text === null) return foundIn(reads, records, seenId, undefined, undefined)
+      if (known !== undefined && known.id === seenId) {
+        if (!reads.areCurrent(known.records, known.versions)) {
+          return foundIn(reads, records, seenId, undefined, undefined)
+        }
+        known.period = asking.period
+        return foundIn(reads, records, seenId, known, undefined)
+      }
+      const stored = parseEntry(text)
+      if (stored === undefined) {
+        if (events.active) events.emit({ kind: 'unreadable', key: wanted.name })
         return foundIn(reads, records, seenId, undefined, undefined)
       }
-      known.period = asking.period
-      return foundIn(reads, records, seenId, known, undefined)
+      if (!suits(stored, wanted)) return foundIn(reads, records, seenId, undefined, undefined)
+      const tags = lookup.hold(stored.tags)
+      const more: string[] = []
+      reads.ask(tags, more)
+      if (more.length > 0) {
+        const second = shared.read(more)
+        reads.answered(await second.replies, second.first)
+      }
+      const decoded = reads.areCurrent(tags, stored.versions)
+        ? this.#decode(shared, wanted, stored, tags, asking)
+        : undefined
+      if (decoded !== undefined && !lookup.overtaken) local.set(wanted.name, decoded.entry)
+      return foundIn(reads, records, seenId, decoded?.entry, decoded)
+    } catch (error) {
+      const { events } = this.#parts
+      if (events.active) events.emit({ kind: 'redis-failed', doing: 'read', error })
+      // Also what is no failure of Redis, but a defect, is no reason not to load.
+      return this.#offline(wanted, records)
+    } finally {
+      this.#ended(lookup)
     }
-    const stored = parseEntry(text)
-    if (stored === undefined) {
-      if (events.active) events.emit({ kind: 'unreadable', key: wanted.name })
-      return foundIn(reads, records, seenId, undefined, undefined)
-    }
-    if (!suits(stored, wanted)) return foundIn(reads, records, seenId, undefined, undefined)
-    const tags = lookup.hold(stored.tags)
-    const more: string[] = []
-    reads.ask(tags, more)
-    if (more.length > 0) {
-      const second = shared.read(more)
-      reads.answered(await second.replies, second.first)
-    }
-    const decoded = reads.areCurrent(tags, stored.versions)
-      ? this.#decode(shared, wanted, stored, tags, asking)
-      : undefined
-    if (decoded !== undefined && !lookup.watched.overtaken) local.set(wanted.name, decoded.entry)
-    return foundIn(reads, records, seenId, decoded?.entry, decoded)
   }
 
   /** Something of it waits for Redis: what Redis says is older than that. */
@@ -234,12 +241,13 @@ export class Lookups {
     asking: Asking,
   ): DecodedEntry | undefined {
     const { entries, events } = this.#parts
-    const decoded = entries.fromStored(stored, records, wanted, shared.nowMs(), asking)
+    const nowMs = performance.now()
+    const decoded = entries.fromStored(stored, records, wanted, nowMs - shared.nowMs(), asking)
     if (decoded === undefined) {
       if (events.active) events.emit({ kind: 'unreadable', key: wanted.name })
       return undefined
     }
-    return usableUntilMs(decoded.entry) > performance.now() ? decoded : undefined
+    return usableUntilMs(decoded.entry) > nowMs ? decoded : undefined
   }
 }
 

@@ -46,23 +46,57 @@ export function entryId(text: string | null): string {
   return text === null ? '' : text.slice(0, idLength)
 }
 
+/** Entries of one kind have the same tags, and mostly the same versions of them: so many lists are remembered. */
+const listsAtMost = 500
+
+/** What was made of a text before. */
+class Memo<Value> {
+  readonly #make: (text: string) => Value
+  readonly #known = new Map<string, Value>()
+
+  constructor(make: (text: string) => Value) {
+    this.#make = make
+  }
+
+  of(text: string): Value {
+    const known = this.#known.get(text)
+    if (known !== undefined) return known
+    const made = this.#make(text)
+    if (this.#known.size >= listsAtMost) this.#known.clear()
+    // A part of a long text keeps all of it in memory.
+    this.#known.set(Buffer.from(text).toString(), made)
+    return made
+  }
+}
+
+const noNames: readonly string[] = []
+
+const namesIn = new Memo<readonly string[]>((json) => {
+  const parsed: unknown = JSON.parse(json)
+  if (!Array.isArray(parsed)) return noNames
+  const names: readonly unknown[] = parsed
+  return names.every((name) => typeof name === 'string') ? names : noNames
+})
+
+const versionsIn = new Memo<readonly TagVersion[]>((words) => Buffer.from(words).toString().split(' '))
+
 /** @returns Undefined for a text that is no entry: somebody else's, or torn. */
 export function parseEntry(text: string): StoredEntry | undefined {
   const firstEnd = text.indexOf('\n')
   const secondEnd = text.indexOf('\n', firstEnd + 1)
   if (firstEnd < idLength || secondEnd < 0) return undefined
+  const header = text.slice(firstEnd + 1, secondEnd)
+  // ["j",created,fresh,stale,error,["a","b"]]
+  const [codec, times, names] = [header.charAt(2), header.indexOf('",'), header.indexOf(',[')]
+  if (!header.startsWith('["') || times !== 3 || names < 0) return undefined
+  const [created = NaN, fresh = NaN, stale = NaN, error = NaN] = header.slice(5, names).split(',').map(Number)
+  if (!(created >= 0 && fresh >= 0 && stale >= 0 && error >= 0)) return undefined
   try {
-    const parsed: unknown = JSON.parse(text.slice(firstEnd + 1, secondEnd))
-    const fields: readonly unknown[] = Array.isArray(parsed) ? parsed : []
-    const [codec, created, fresh, stale, error, names] = fields
-    if (typeof codec !== 'string' || typeof created !== 'number') return undefined
-    if (typeof fresh !== 'number' || typeof stale !== 'number' || typeof error !== 'number') return undefined
-    if (!Array.isArray(names)) return undefined
-    const tags: unknown[] = names
-    const [id = '', ...versions] = text.slice(0, firstEnd).split(' ')
-    if (!tags.every((tag) => typeof tag === 'string') || versions.length !== tags.length) return undefined
+    const tags = namesIn.of(header.slice(names + 1, -1))
+    const versions = versionsIn.of(text.slice(idLength + 1, firstEnd))
+    if (tags.length === 0 || versions.length !== tags.length) return undefined
     return {
-      id,
+      id: text.slice(0, idLength),
       codec,
       createdMs: created,
       freshUntilMs: created + fresh,

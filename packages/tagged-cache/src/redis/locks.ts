@@ -4,7 +4,7 @@ import { nonce, type TagVersion } from '../tags/tag-version.js'
 import type { CacheKeys } from './cache-keys.js'
 import { commitScript, holdLockScript, lockScript, type CommitReply } from './cache-scripts.js'
 import { LockRequests, type LockOutcome, type LockRequest, type LockTimes } from './lock-requests.js'
-import { TurnBatch, type Share } from './turn-batch.js'
+import { TurnBatch } from './turn-batch.js'
 
 /** A value that was loaded. */
 interface Commit {
@@ -14,6 +14,15 @@ interface Commit {
   readonly token: string
   readonly text: string
   readonly ttlMs: number
+}
+
+/** How {@link Locks} work. */
+export interface LocksOptions {
+  readonly link: RedisLink
+  readonly keys: CacheKeys
+  readonly times: LockTimes
+  /** Redis did not take what was loaded. */
+  readonly onNotStored: (error: unknown) => void
 }
 
 const locksPerCommand = 100
@@ -28,10 +37,12 @@ export class Locks {
   readonly #link: RedisLink
   readonly #keys: CacheKeys
   readonly #times: LockTimes
+  readonly #onNotStored: (error: unknown) => void
   readonly #requests: TurnBatch<LockRequest, LockOutcome>
   readonly #commits: TurnBatch<Commit, CommitReply>
 
-  constructor(link: RedisLink, keys: CacheKeys, times: LockTimes) {
+  constructor({ link, keys, times, onNotStored }: LocksOptions) {
+    this.#onNotStored = onNotStored
     this.#link = link
     this.#keys = keys
     this.#times = times
@@ -41,7 +52,7 @@ export class Locks {
       maxWeight: cluster ? 0 : locksPerCommand,
     })
     this.#commits = new TurnBatch({
-      send: (commits) => this.#store(commits),
+      send: (commits) => this.#storeOrTell(commits),
       maxWeight: cluster ? 0 : lettersPerCommand,
       patient: true,
     })
@@ -73,14 +84,15 @@ export class Locks {
   }
 
   /**
-   * Stores what was loaded. The reply is an error where the server refused.
+   * Stores what was loaded, beside the answer, which does not wait for it.
    *
    * @param token - Of the lock; without one it is stored whoever else loads.
    */
-  commit(name: string, token: string | undefined, text: string, ttlMs: number): Share<CommitReply> {
+  commit(name: string, token: string | undefined, text: string, ttlMs: number): void {
     const entry = this.#keys.entry(name)
-    const lock = this.#keys.lock(entry)
-    return this.#commits.add([{ entry, lock, token: token ?? '', text, ttlMs }], text.length)
+    // A script is given keys in pairs; without a token it does not look at the second.
+    const lock = token === undefined ? entry : this.#keys.lock(entry)
+    this.#commits.add([{ entry, lock, token: token ?? '', text, ttlMs }], text.length)
   }
 
   /** What is written by other commands from now on comes behind what was committed. */
@@ -109,6 +121,17 @@ export class Locks {
   async #take(requests: readonly LockRequest[]): Promise<readonly LockOutcome[]> {
     const all = new LockRequests(requests, nonce(), this.#times)
     return all.outcomes(await this.#run((client) => lockScript.run(client, all.keys, all.args)))
+  }
+
+  async #storeOrTell(commits: readonly Commit[]): Promise<readonly CommitReply[]> {
+    try {
+      const replies = await this.#store(commits)
+      for (const reply of replies) if (reply instanceof Error) this.#onNotStored(reply)
+      return replies
+    } catch (error) {
+      this.#onNotStored(error)
+      return []
+    }
   }
 
   async #store(commits: readonly Commit[]): Promise<readonly CommitReply[]> {

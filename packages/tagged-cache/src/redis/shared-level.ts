@@ -22,6 +22,8 @@ export interface SharedLevelOptions {
   readonly logger: OutboxLogger
   /** Another process wrote or removed a key. */
   readonly onKeyChanged: (name: string) => void
+  /** Redis did not take what was loaded. */
+  readonly onNotStored: (error: unknown) => void
   /** Redis is back: what was made up without it counts no more. */
   readonly onReturned: () => void
 }
@@ -49,7 +51,7 @@ export class SharedLevel {
     this.#options = options
     this.link = link
     this.keys = new CacheKeys(link, keyPrefix)
-    this.locks = new Locks(link, this.keys, options)
+    this.locks = new Locks({ link, keys: this.keys, times: options, onNotStored: options.onNotStored })
     this.#reads = new TurnBatch({
       send: (keys) => this.#read(keys),
       maxWeight: link.traits.cluster ? 0 : keysPerCommand,
