@@ -107,8 +107,8 @@ async function run(program: string, args: readonly string[], cwd: string): Promi
   await execute(program, args, { cwd, timeout: programLimitMs, maxBuffer: 64 * 1024 * 1024 })
 }
 
+/** Node puts what was written to stderr into the message, and TypeScript writes to stdout. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
-  const said = ['stdout', 'stderr'].map((stream) => String(Reflect.get(error, stream) ?? '')).join('\n')
-  return `${error.message}\n${said}`.trim()
+  return `${error.message}\n${'stdout' in error ? String(error.stdout) : ''}`.trim()
 }

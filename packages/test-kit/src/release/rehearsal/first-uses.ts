@@ -46,9 +46,9 @@ export const firstUses: Readonly<Record<string, FirstUse>> = Object.freeze({
     expected: '"ok"',
   },
   '@stayfast/webhooks': {
-    options: '{}',
-    expression: "(await app.inject({ method: 'POST', url: '/webhooks/nobody', payload: {} })).statusCode",
-    expected: '404',
+    options: "{ providers: { shop: all.shopify({ secrets: 'secret' }) } }",
+    expression: "(await app.inject({ method: 'POST', url: '/webhooks/shop', payload: {} })).statusCode",
+    expected: '401',
   },
 } satisfies Record<string, FirstUse>)
 
