@@ -7,6 +7,8 @@ import { DashboardPage, desktop, openBrowser, originOf, phone, views } from './d
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { openStorefront } from './open-storefront.js'
 
+/** All rows of a table are alike, and looking at each takes its time. */
+const FEWER_ROWS = `for (const row of document.querySelectorAll('tbody tr:nth-child(n+4)')) row.remove()`
 const OVERFLOW = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
 
 const browser = await openBrowser()
@@ -111,16 +113,17 @@ async function barriers(t: Test, browser: Browser, app: FastifyInstance): Promis
         await device.text('cart-count', /\d/)
         await device.page.getByRole('button', { name: /^Edit/ }).first().click()
       }
-      t.same(await seriousBarriers(device.page), [], `${view}, ${name}`)
       const overflow = await device.page.evaluate(OVERFLOW)
       t.equal(overflow, 0, `${view} needs no scrolling sideways, ${name}`)
+      await device.page.evaluate(FEWER_ROWS)
+      t.same(await seriousBarriers(device.page), [], `${view}, ${name}`)
     }
     await device.close()
   }
 }
 
 async function seriousBarriers(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source)
+  if ((await page.evaluate('typeof axe')) === 'undefined') await page.evaluate(axe.source)
   const { violations } = await page.evaluate<AxeResults>("axe.run(document, { resultTypes: ['violations'] })")
   return violations
     .filter(({ impact }) => impact === 'serious' || impact === 'critical')
