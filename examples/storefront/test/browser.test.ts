@@ -3,7 +3,8 @@ import axe, { type AxeResults } from 'axe-core'
 import { type FastifyInstance } from 'fastify'
 import { type Browser, type Page } from 'playwright-core'
 import t, { type Test } from 'tap'
-import { DashboardPage, desktop, openBrowser, phone, views } from './dashboard-page.js'
+import { DashboardPage, desktop, openBrowser, originOf, phone, views } from './dashboard-page.js'
+import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { openStorefront } from './open-storefront.js'
 
 const OVERFLOW = 'document.documentElement.scrollWidth - document.documentElement.clientWidth'
@@ -16,8 +17,16 @@ if (typeof browser === 'string') {
 } else {
   t.teardown(() => browser.close())
   const redis = await startRedisServer({ appendOnly: true }, t)
-  const app = await openStorefront(t, { REDIS_URL: redis.url })
-  await app.listen({ port: 0 })
+  const catalogue = await openCatalogue({ kind: 'memory' }, () => undefined)
+  t.teardown(() => catalogue.close())
+  const start = async (port = 0): Promise<FastifyInstance> => {
+    // The same secret, so that a restart signs nobody out.
+    const environment = { REDIS_URL: redis.url, SESSION_SECRET: 'a-secret-of-at-least-thirty-two-characters' }
+    const app = await openStorefront(t, environment, catalogue)
+    await app.listen({ port })
+    return app
+  }
+  const app = await start()
   t.test('a merchant installs, signs in, edits, sells, and signs out elsewhere', (t) =>
     merchant(t, browser, app),
   )
@@ -26,6 +35,7 @@ if (typeof browser === 'string') {
   t.test('while Redis is away the page says so and goes on, and shows that it is back', (t) =>
     outage(t, browser, app, redis),
   )
+  t.test('a page outlives a restart of the server', (t) => restart(t, browser, app, start))
 }
 
 async function merchant(t: Test, browser: Browser, app: FastifyInstance): Promise<void> {
@@ -164,4 +174,26 @@ async function outage(t: Test, browser: Browser, app: FastifyInstance, redis: Re
   t.match(await another.page.locator('#products tbody tr').first().innerText(), /77/)
   t.same([...device.complaints, ...another.complaints], [])
   await Promise.all([device.close(), another.close()])
+}
+
+async function restart(
+  t: Test,
+  browser: Browser,
+  app: FastifyInstance,
+  start: (port: number) => Promise<FastifyInstance>,
+): Promise<void> {
+  const device = await DashboardPage.open(browser, app)
+  await device.signIn()
+  await device.text('live-state', /Live/)
+  const port = Number(new URL(originOf(app)).port)
+  await app.close()
+  await device.text('health', /Not reachable/)
+  await device.goTo('orders', { fails: true })
+  await device.text('orders-error', /cannot be reached/)
+  await start(port)
+  await device.text('health', /All is well/)
+  await device.text('live-state', /Live/)
+  await device.settled('orders')
+  t.equal(await device.page.locator('#orders-error').isVisible(), false)
+  await device.close()
 }

@@ -5,8 +5,8 @@ import { DEMO_PASSWORD } from './open-storefront.js'
 
 /** A slow machine beside other suites. */
 const PATIENCE_MS = 40_000
-/** What the page is told while nobody is signed in, or Redis is away; browsers log each as an error. */
-const EXPECTED = /status of (?:401|503)/
+/** What the page is told while nobody is signed in, or something is away; browsers log each as an error. */
+const EXPECTED = /status of (?:401|503)|net::ERR_/
 
 export const desktop = { width: 1360, height: 900 }
 export const phone = { width: 390, height: 844 }
@@ -80,11 +80,11 @@ export class DashboardPage {
     await this.page.getByRole('navigation', { name: 'Dashboard' }).waitFor()
   }
 
-  /** Goes to a view and waits until it has what it shows. */
-  async goTo(view: ViewName): Promise<void> {
+  /** Goes to a view and waits until it has what it shows, unless it cannot have it. */
+  async goTo(view: ViewName, { fails = false } = {}): Promise<void> {
     await this.page.evaluate(`location.hash = '${view}'`)
     await this.page.locator(`body[data-view="${view}"]`).waitFor()
-    await this.settled(view)
+    if (!fails) await this.settled(view)
   }
 
   async settled(view: ViewName): Promise<void> {

@@ -1,9 +1,12 @@
 import { eventually, startRedisServer, type TeardownHost } from '@stayfast/test-kit'
 import { type FastifyInstance } from 'fastify'
+import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { EventStream } from '../dist/dashboard/event-stream.js'
 import { type LiveReport } from '../dist/dashboard/live-report.js'
+import { LiveStreams } from '../dist/dashboard/live-streams.js'
 import { PageTemplate } from '../dist/dashboard/page-template.js'
 import { WebhookWatch } from '../dist/dashboard/webhook-numbers.js'
 import { EventReader } from './event-reader.js'
@@ -38,7 +41,7 @@ t.test('without Redis the figures come as well, of one’s own requests, and for
     redis: { status: 'off', provider: 'none' },
     cache: { hits: 1, misses: 1, hitRate: 50 },
     limit: { max: 50, by: 'memory' },
-    webhooks: null,
+    webhooks: { waiting: 0, active: 0, delayed: 0, deadLetters: 0 },
   })
   t.match(own.requests, [
     { method: 'GET', route: '/api/:instanceId/products', statusCode: 200, cache: 'HIT' },
@@ -68,6 +71,10 @@ t.test('while Redis is away the stream goes on, says so, and tells when it is ba
   const seen = await reader.next<LiveReport>('figures', ({ requests }) => requests[0]?.cache === 'HIT')
   t.equal(seen.requests[0]?.commands, 1, 'the session; the instance and the page are in memory')
   t.ok((seen.commands.perRequest ?? 0) >= 1)
+
+  await shop.ask('PUT', '/products/p-1-1', { stock: 9 })
+  const changed = await reader.next<LiveReport>('figures', ({ requests }) => requests[0]?.method === 'PUT')
+  t.ok((changed.requests[0]?.commands ?? 0) > 1, 'what follows the body is counted as well')
 
   await redis.kill()
   t.match(await reader.next<LiveReport>('figures', ({ status }) => status === 'degraded'), {
@@ -115,6 +122,44 @@ t.test('streams are bounded, cost no limit, and end with the app', async (t) => 
   t.equal(app.requestWatch.commands.perDay, null, 'nobody looks, nothing is counted')
 })
 
+t.test(
+  'a stream is told only what is new, beats, and ends after a while, and then nobody is looked for',
+  async (t) => {
+    let attended = 0
+    let looks = 0
+    const streams = new LiveStreams<object>(
+      {
+        attend: () => {
+          attended += 1
+          return () => {
+            attended -= 1
+          }
+        },
+        common: () => {
+          looks += 1
+          return Promise.resolve({ same: true })
+        },
+        figuresFor: (common) => common,
+        onError: (error) => {
+          throw error
+        },
+      },
+      { everyMs: 5, beatEveryMs: 20, livesMs: 200 },
+    )
+    const viewer = { userId: 'one', admin: false, sessions: () => Promise.resolve(undefined) }
+    const { body } = streams.open(viewer)
+    t.equal(attended, 1)
+    const told = String(await Promise.race([text(body), delay(20_000, 'never')]))
+    t.equal(told.match(/event: figures/g)?.length, 1)
+    t.match(told, /event: beat/)
+    t.match(told, 'event: sessions\ndata: {"sessions":null}')
+    await eventually(() => attended === 0)
+    const before = looks
+    await delay(50)
+    t.equal(looks, before)
+  },
+)
+
 t.test('a reader that is too slow is not buffered for without end', async (t) => {
   const stream = new EventStream()
   for (let count = 0; count < 10_000; count += 1) stream.send('figures', { count })
@@ -124,7 +169,8 @@ t.test('a reader that is too slow is not buffered for without end', async (t) =>
   t.notOk(stream.open)
 })
 
-t.test('the queue of the webhooks is asked now and then, and shown where it answers', async (t) => {
+t.test('the queue of the webhooks is shown where there is one that answers', async (t) => {
+  t.equal(await new WebhookWatch(() => undefined).numbers(), null)
   let asked = 0
   const queue = { waiting: 2, active: 1, delayed: 0, deadLetters: 0, oldestWaitingSeconds: 3 }
   const watch = new WebhookWatch(() => ({

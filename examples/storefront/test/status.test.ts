@@ -27,7 +27,13 @@ t.test('probes, metrics, and details for admins', async (t) => {
   for (const path of ['/livez', '/readyz']) t.equal((await app.inject(path)).statusCode, 200, path)
   const metrics = await app.inject('/metrics')
   t.match(metrics.headers, { 'content-type': /^text\/plain/ })
-  t.match(metrics.body, /^stayfast_/m)
+  for (const plugin of ['tagged_cache', 'rate_limit', 'webhooks']) {
+    t.match(
+      metrics.body,
+      new RegExp(`^stayfast_${plugin}_\\w+\\{decorator=`, 'm'),
+      'plugins report themselves',
+    )
+  }
   const elsewhere = await app.inject({ url: '/metrics', remoteAddress: '203.0.113.9' })
   t.not(elsewhere.statusCode, 200)
   const admin = await new StorefrontClient(app).signIn('admin')

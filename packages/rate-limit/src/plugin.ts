@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 // Its types give the app createRateLimit and rateLimit.
 import '@fastify/rate-limit'
-import { bootWait, resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
+import { bootWait, offerHealthReport, resolveLink, tellStart, type ResolvedLink } from '@stayfast/redis-kit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Algorithm } from './algorithms/limit.js'
@@ -18,7 +18,7 @@ import { MemoryCounters } from './memory-counters.js'
 import { checkOptions, type CheckedOptions, type RateLimitOptions } from './options.js'
 import type { PolicyOptions } from './policy-options.js'
 import { Refusals } from './refusal.js'
-import { RequestCheck } from './request-check.js'
+import { RequestCheck, type CheckCounts } from './request-check.js'
 import { limitHooks, RoutePlans } from './route-plan.js'
 import { processNowUs, SharedCounters } from './shared-counters.js'
 import { MemoryLimitStore } from './stores/memory-limit-store.js'
@@ -130,10 +130,12 @@ async function register(app: FastifyInstance, given: RateLimitOptions): Promise<
     if (limiter === undefined) throw new RateLimitNotReadyError()
     return limiter
   }
+  const counts: CheckCounts = { admitted: 0, denied: 0, local: 0 }
   const asking = {
     limiter: ready,
     writeHeaders: createHeaderWriter(options),
     refusals: new Refusals(options.problemJson),
+    counts,
   }
   const check = new RequestCheck(asking)
   const run: RunAtHook = (policies, request, reply, done) => {
@@ -152,7 +154,7 @@ async function register(app: FastifyInstance, given: RateLimitOptions): Promise<
   })
   await composeFastifyRateLimit(app, options, plans.defaultPolicy, ready)
   let hooksMade = 0
-  app.decorate('rateLimit', (own?: PolicyOptions) => {
+  const limitHook = (own?: PolicyOptions): ReturnType<FastifyInstance['rateLimit']> => {
     hooksMade += 1
     const policy = own === undefined ? plans.defaultPolicy : plans.policyOf(own, `hook-${hooksMade}`)
     return (request: FastifyRequest, reply: FastifyReply) =>
@@ -166,7 +168,17 @@ async function register(app: FastifyInstance, given: RateLimitOptions): Promise<
           })
         }
       })
-  })
+  }
+  app.decorate('rateLimit', limitHook)
+  offerHealthReport(limitHook, () => ({
+    plugin: 'rate-limit',
+    link: resolved?.link,
+    counts: {
+      admitted_total: counts.admitted,
+      denied_total: counts.denied,
+      local_decisions_total: counts.local,
+    },
+  }))
 
   const atInstance = limitHooks.filter((hook) => hook === 'onRequest' || plans.appHooks.includes(hook))
   if (options.enabled) addInstanceHooks(app, atInstance, plans, run)

@@ -9,12 +9,21 @@ import type { Ask } from './verdict.js'
 /** Goes on with the request, as hooks of Fastify do. */
 type Done = () => void
 
+/** What became of requests since the start of this process. */
+export interface CheckCounts {
+  admitted: number
+  denied: number
+  /** Of both, those that this process decided by itself because Redis was away. */
+  local: number
+}
+
 /** Options of {@link RequestCheck}. */
 export interface RequestCheckOptions {
   /** Known when the app is ready. */
   readonly limiter: () => Limiter
   readonly writeHeaders: WriteHeaders
   readonly refusals: Refusals
+  readonly counts: CheckCounts
   /** Refusals are thrown, whoever would answer them. */
   readonly throws?: boolean
 }
@@ -148,18 +157,21 @@ export class RequestCheck {
   }
 
   #finish(applied: readonly Applied[], request: FastifyRequest, reply: FastifyReply, done: Done): void {
-    const { writeHeaders, refusals, throws = false } = this.#options
+    const { writeHeaders, refusals, counts, throws = false } = this.#options
     try {
       const before = request[appliedLimits]
       const all = before === null ? applied : [...before, ...applied]
       request[appliedLimits] = all
       writeHeaders(reply, all)
       const tight = tightest(applied)
+      if (tight?.verdict.by === 'local') counts.local += 1
       if (tight?.verdict.allowed === false) {
+        counts.denied += 1
         const thrown = refusals.refuse(request, reply, applied, tight, throws)
         if (thrown !== undefined) fail(done, thrown)
         return
       }
+      if (tight !== undefined) counts.admitted += 1
       tellAdmitted(request, applied)
     } catch (error) {
       fail(done, error)

@@ -44,7 +44,7 @@ function scenario(algorithm: Algorithm): fc.Arbitrary<{ limit: Limit; steps: Ste
 }
 
 const server = await startRedisServer({}, t)
-const redis = virtualRedis(server, await openLink(t, server.url))
+const redis = virtualRedis(server, await openLink(t, server.url, { deadlineMs: 20_000 }))
 let scenarios = 0
 
 for (const algorithm of algorithms) {

@@ -35,7 +35,7 @@ function availableAfter(limit: Limit, hits: readonly Hit[], nowUs: number): numb
 }
 
 const server = await startRedisServer({}, t)
-const redis = virtualRedis(server, await openLink(t, server.url))
+const redis = virtualRedis(server, await openLink(t, server.url, { deadlineMs: 20_000 }))
 let counters = 0
 
 function newId(): { policy: string; key: string } {

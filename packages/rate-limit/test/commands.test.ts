@@ -18,7 +18,8 @@ function withoutBeats(link: RedisLink): RedisLink {
     new Proxy(target, {
       get(_target, name) {
         const value: unknown = Reflect.get(name in own ? own : target, name)
-        return typeof value === 'function' ? value.bind(name in own ? own : target) : value
+        if (typeof value !== 'function') return value
+        return (...args: unknown[]): unknown => Reflect.apply(value, name in own ? own : target, args)
       },
     })
   return bound(link, {
@@ -39,7 +40,7 @@ function withoutBeats(link: RedisLink): RedisLink {
 async function open(t: Parameters<typeof openApp>[0], options: RateLimitOptions): Promise<FastifyInstance> {
   apps += 1
   const { app } = await openApp(t, {
-    redis: withoutBeats(await openLink(t, server.url, { heartbeatMs: false })),
+    redis: withoutBeats(await openLink(t, server.url, { heartbeatMs: false, deadlineMs: 20_000 })),
     nameSpace: `app${apps}:`,
     ...options,
   })

@@ -22,7 +22,7 @@ t.test('memory keeps at most so many counters, and forgets the one that was long
 })
 
 const server = await startRedisServer({}, t)
-const link = await openLink(t, server.url, { heartbeatMs: false })
+const link = await openLink(t, server.url, { heartbeatMs: false, deadlineMs: 20_000 })
 const store = new RedisLimitStore(link)
 limitStoreContract(t, 'redis', () => store)
 

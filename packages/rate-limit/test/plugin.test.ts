@@ -1,3 +1,4 @@
+import { healthReporterOf } from '@stayfast/redis-kit'
 import { eventually, freePort, startRedisServer } from '@stayfast/test-kit'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
@@ -156,6 +157,15 @@ t.test('one line says what it uses', async (t) => {
   t.same(await statuses(off.app, 3), [200, 200, 200])
   t.equal((await off.app.inject('/hook')).statusCode, 200)
   t.match((await off.app.inject('/manual')).json(), { isExceeded: false })
+})
+
+t.test('it reports what became of requests to whoever asks', async (t) => {
+  const { app } = await openApp(t, { max: 2 })
+  await statuses(app, 5)
+  t.match(healthReporterOf(Reflect.get(app, 'rateLimit'))?.(), {
+    plugin: 'rate-limit',
+    counts: { admitted_total: 2, denied_total: 3, local_decisions_total: 0 },
+  })
 })
 
 t.test('asked before the app is ready it says so', async (t) => {

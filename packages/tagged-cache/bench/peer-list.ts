@@ -24,6 +24,7 @@ async function openOwn(url: string, options: Partial<CacheEngineOptions>): Promi
   await eventually(() => engine.shared?.trusted === true, { withinMs: 20_000 })
   return {
     getOrSet: (key, loader) => cache.getOrSet(key, loader, { tags, ttlSeconds }),
+    settled: () => engine.settled(),
     close: async () => {
       await engine.settled()
       await engine.close(0)

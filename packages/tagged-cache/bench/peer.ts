@@ -1,6 +1,8 @@
 /** A cache as the benchmark uses it: of one process, with memory in front of Redis. */
 export interface PeerCache {
   getOrSet(key: string, loader: () => Promise<unknown>): Promise<unknown>
+  /** Resolves when what was loaded has been stored, where that is not waited for. */
+  settled?(): Promise<void>
   close(): Promise<void>
 }
 

@@ -9,17 +9,21 @@ import { rootScope } from '../dist/scope.js'
 import { peers } from './peer-list.js'
 import type { Peer, PeerCache } from './peer.js'
 import { tags, ttlSeconds } from './peer.js'
-import { withPeerFigures, type PeerResult, type PeersReport } from './peers-report.js'
+import { withPeerFigures, type PeerResult, type PeersReport, type Sample } from './peers-report.js'
 
 /**
  * The cache against its peers and against the bare way, in one run on one server: hits in memory, hits
  * in Redis with a cold memory, misses with what is stored of them. Writes JSON to bench/results and the
  * figures into the README.
+ *
+ * Each measurement is cut into slices, and the bare way is measured between them: what else the machine
+ * does meanwhile slows both down.
  */
-const runs = 5
-const hitsPerRun = 200_000
-const readsPerRun = 6000
-const missesPerRun = 4000
+const runs = 7
+const slices = 10
+const hitsPerSlice = 30_000
+const readsPerSlice = 600
+const missesPerSlice = 500
 const concurrency = 64
 
 const value = {
@@ -39,25 +43,42 @@ function median(samples: readonly number[]): number {
   return [...samples].sort((one, other) => one - other)[Math.floor(samples.length / 2)] ?? NaN
 }
 
-/** Operations per second, one behind the other. */
-async function inTurn(count: number, work: (index: number) => Promise<unknown>): Promise<number> {
+type Work = (index: number) => Promise<unknown>
+
+/** Milliseconds for so many, one behind the other. */
+async function inTurn(count: number, work: Work): Promise<number> {
   const startedMs = performance.now()
   for (let index = 0; index < count; index += 1) await work(index)
-  return Math.round(count / ((performance.now() - startedMs) / 1000))
+  return performance.now() - startedMs
 }
 
-/** Operations per second, so many at a time. */
-async function atOnce(count: number, work: (index: number) => Promise<unknown>): Promise<number> {
-  let next = 0
+/** Milliseconds for those from here to there, many at a time. */
+async function atOnce(from: number, count: number, work: Work): Promise<number> {
+  let next = from
   const worker = async (): Promise<void> => {
-    while (next < count) {
+    while (next < from + count) {
       next += 1
       await work(next)
     }
   }
   const startedMs = performance.now()
   await Promise.all(Array.from({ length: concurrency }, worker))
-  return Math.round(count / ((performance.now() - startedMs) / 1000))
+  return performance.now() - startedMs
+}
+
+/** Slices of both, one behind the other; operations per second. */
+async function compare(
+  perSlice: number,
+  own: (from: number) => Promise<number>,
+  bare: (from: number) => Promise<number>,
+): Promise<Sample> {
+  let [ownMs, bareMs] = [0, 0]
+  for (let slice = 0; slice < slices; slice += 1) {
+    bareMs += await bare(slice * perSlice)
+    ownMs += await own(slice * perSlice)
+  }
+  const perSecond = (ms: number): number => Math.round((1000 * slices * perSlice) / ms)
+  return { own: perSecond(ownMs), bare: perSecond(bareMs) }
 }
 
 async function packageVersion(name: string): Promise<string> {
@@ -75,35 +96,25 @@ let unique = 0
 
 /** What a peer cannot be asked for stays empty. */
 interface Samples {
-  readonly localHit: number[]
-  readonly redisHit: number[]
-  readonly missAndSet: number[]
+  readonly localHit: Sample[]
+  readonly redisHit: Sample[]
+  readonly missAndSet: Sample[]
 }
 const samplesOf = new Map<string, Samples>()
-const bare: Samples = { localHit: [], redisHit: [], missAndSet: [] }
 
-async function measureBare(round: number): Promise<void> {
-  const map = new Map(Array.from({ length: 100 }, (_, index) => [`k${index}`, value]))
-  // eslint-disable-next-line @typescript-eslint/require-await -- the bare way is an async function
-  const read = async (key: string): Promise<unknown> => map.get(key)
-  const keys = [...map.keys()]
-  bare.localHit.push(await inTurn(hitsPerRun, (index) => read(keys[index % 100] ?? '')))
-  for (let index = 1; index <= readsPerRun; index += 1) {
-    await redis.set(`bare:${round}:${index}`, valueText, 'EX', ttlSeconds)
+const map = new Map(Array.from({ length: 100 }, (_, index) => [`k${index}`, value]))
+// eslint-disable-next-line @typescript-eslint/require-await -- the bare way is an async function
+const readMap = async (key: string): Promise<unknown> => map.get(key)
+
+const getAndParse: Work = async (index) => {
+  const found: unknown = JSON.parse((await redis.get(`bare:${index}`)) ?? 'null')
+  return found
+}
+
+async function fillBare(): Promise<void> {
+  for (let index = 1; index <= slices * readsPerSlice + concurrency; index += 1) {
+    await redis.set(`bare:${index}`, valueText, 'EX', ttlSeconds)
   }
-  bare.redisHit.push(
-    await atOnce(readsPerRun, async (index) => {
-      const found: unknown = JSON.parse((await redis.get(`bare:${round}:${index}`)) ?? 'null')
-      return found
-    }),
-  )
-  bare.missAndSet.push(
-    await atOnce(missesPerRun, async (index) => {
-      await redis.get(`bare:miss:${round}:${index}`)
-      const loaded = await load()
-      await redis.set(`bare:miss:${round}:${index}`, JSON.stringify(loaded), 'EX', ttlSeconds)
-    }),
-  )
 }
 
 async function measure(peer: Peer, samples: Samples): Promise<void> {
@@ -112,40 +123,69 @@ async function measure(peer: Peer, samples: Samples): Promise<void> {
   const writer = await peer.open(server.url)
   const reader = await peer.open(server.url)
   try {
-    if (peer.hasMemory) await measureMemory(writer, run, samples)
+    if (peer.hasMemory) samples.localHit.push(await measureMemory(writer, run))
     if (!peer.hasRedis) return
-    for (let from = 1; from <= readsPerRun; from += 500) {
-      await Promise.all(
-        Array.from({ length: Math.min(500, readsPerRun - from + 1) }, (_, index) =>
-          writer.getOrSet(`read:${run}:${from + index}`, load),
-        ),
-      )
-    }
-    // The process has been running for a while: it knows its tags.
-    await reader.getOrSet(`warm:${run}`, load)
     if (peer.hasMemory) {
+      const last = slices * readsPerSlice + concurrency
+      for (let from = 1; from <= last; from += 500) {
+        await Promise.all(
+          Array.from({ length: 500 }, (_, index) => writer.getOrSet(`read:${run}:${from + index}`, load)),
+        )
+      }
+      await writer.settled?.()
+      // The process has been running for a while: it knows its tags.
+      await reader.getOrSet(`warm:${run}`, load)
+      const fail = (): Promise<never> => Promise.reject(new Error('it was to be a hit'))
+      const hit: Work = (index) => reader.getOrSet(`read:${run}:${index}`, fail)
       samples.redisHit.push(
-        await atOnce(readsPerRun, (index) =>
-          reader.getOrSet(`read:${run}:${index}`, () => Promise.reject(new Error('it was to be a hit'))),
+        await compare(
+          readsPerSlice,
+          (from) => atOnce(from, readsPerSlice, hit),
+          (from) => atOnce(from, readsPerSlice, getAndParse),
         ),
       )
     }
-    samples.missAndSet.push(
-      await atOnce(missesPerRun, (index) => reader.getOrSet(`miss:${run}:${index}`, load)),
-    )
+    samples.missAndSet.push(await measureMisses(reader, run))
   } finally {
     await writer.close()
     await reader.close()
   }
 }
 
-async function measureMemory(cache: PeerCache, run: number, samples: Samples): Promise<void> {
+async function measureMemory(cache: PeerCache, run: number): Promise<Sample> {
   const keys = Array.from({ length: 100 }, (_, index) => `hit:${run}:${index}`)
+  const bareKeys = [...map.keys()]
   for (const key of keys) await cache.getOrSet(key, load)
+  const own: Work = (index) => cache.getOrSet(keys[index % 100] ?? '', load)
   // Slow ones need not be measured for as long.
-  const quick = await inTurn(2000, (index) => cache.getOrSet(keys[index % 100] ?? '', load))
-  const count = Math.min(hitsPerRun, Math.max(2000, quick))
-  samples.localHit.push(await inTurn(count, (index) => cache.getOrSet(keys[index % 100] ?? '', load)))
+  const perSecond = 2_000_000 / (await inTurn(2000, own))
+  const count = Math.min(hitsPerSlice, Math.max(1000, Math.round(perSecond / 20)))
+  return compare(
+    count,
+    () => inTurn(count, own),
+    () => inTurn(count, (index) => readMap(bareKeys[index % 100] ?? '')),
+  )
+}
+
+function measureMisses(cache: PeerCache, run: number): Promise<Sample> {
+  const own: Work = (index) => cache.getOrSet(`miss:${run}:${index}`, load)
+  const bare: Work = async (index) => {
+    const key = `bare:miss:${run}:${index}`
+    await redis.get(key)
+    const loaded = await load()
+    await redis.set(key, JSON.stringify(loaded), 'EX', ttlSeconds)
+  }
+  return compare(
+    missesPerSlice,
+    async (from) => {
+      const startedMs = performance.now()
+      await atOnce(from, missesPerSlice, own)
+      // What is stored beside the answer counts as well.
+      await cache.settled?.()
+      return performance.now() - startedMs
+    },
+    (from) => atOnce(from, missesPerSlice, bare),
+  )
 }
 
 /** Calls of all processes for one cold key at the same moment. */
@@ -186,11 +226,11 @@ async function measureInvalidation(): Promise<{ keys: number; redisUs: number }>
   const logger = { info: () => undefined, error: () => undefined }
   const engine = new CacheEngine({ ...defaultOptions, link, logger, leaseMs: 600_000 })
   await eventually(() => engine.shared?.trusted === true, { withinMs: 20_000 })
-  await engine.invalidateTags(rootScope, ['taught'])
+  await engine.writes.invalidateTags(rootScope, ['taught'])
   const samples: number[] = []
   for (let run = 0; run < 21; run += 1) {
     await server.command('config', 'resetstat')
-    await engine.invalidateTags(rootScope, [tags[0] ?? ''])
+    await engine.writes.invalidateTags(rootScope, [tags[0] ?? ''])
     const stats = String(await server.command('info', 'commandstats'))
     samples.push(Number(/cmdstat_evalsha:calls=\d+,usec=(\d+)/.exec(stats)?.[1] ?? NaN))
   }
@@ -201,7 +241,7 @@ async function measureInvalidation(): Promise<{ keys: number; redisUs: number }>
 
 for (let round = 0; round < runs; round += 1) {
   await redis.flushall()
-  await measureBare(round)
+  await fillBare()
   for (const peer of peers) {
     const samples = samplesOf.get(peer.name) ?? { localHit: [], redisHit: [], missAndSet: [] }
     samplesOf.set(peer.name, samples)
@@ -210,19 +250,25 @@ for (let round = 0; round < runs; round += 1) {
   }
 }
 
-function multiple(samples: readonly number[], of: readonly number[]): number | undefined {
-  return samples.length === 0 ? undefined : Number((median(samples) / median(of)).toFixed(4))
+function multiple(samples: readonly Sample[]): number | undefined {
+  const multiples = samples.map(({ own, bare }) => own / bare)
+  return multiples.length === 0 ? undefined : Number(median(multiples).toFixed(4))
+}
+
+function bareOf(name: keyof Samples): number {
+  return median([...samplesOf.values()].flatMap((samples) => samples[name].map(({ bare }) => bare)))
 }
 
 const results: PeerResult[] = []
 for (const peer of peers) {
-  const samples = samplesOf.get(peer.name) ?? bare
+  const samples = samplesOf.get(peer.name)
+  if (samples === undefined) throw new Error(`${peer.name} was not measured.`)
   results.push({
     name: peer.name,
     version: peer.package === undefined ? '' : await packageVersion(peer.package),
-    localHit: multiple(samples.localHit, bare.localHit),
-    redisHit: multiple(samples.redisHit, bare.redisHit),
-    missAndSet: multiple(samples.missAndSet, bare.missAndSet),
+    localHit: multiple(samples.localHit),
+    redisHit: multiple(samples.redisHit),
+    missAndSet: multiple(samples.missAndSet),
     loaders: await countLoaders(peer),
     samples: { ...samples },
   })
@@ -233,9 +279,9 @@ const report: PeersReport = {
   valueBytes: Buffer.byteLength(valueText),
   tags: tags.length,
   bare: {
-    localHit: median(bare.localHit),
-    redisHit: median(bare.redisHit),
-    missAndSet: median(bare.missAndSet),
+    localHit: bareOf('localHit'),
+    redisHit: bareOf('redisHit'),
+    missAndSet: bareOf('missAndSet'),
   },
   peers: results,
   invalidation: await measureInvalidation(),

@@ -94,6 +94,11 @@ export function promiseOf(entry: CacheEntry): Promise<unknown> {
   return entry.promise ?? hold(entry)
 }
 
+/** A value of the caller's own, where the text is kept. */
+export function copyOf({ text }: CacheEntry): unknown {
+  return text === undefined || text === '' ? undefined : (JSON.parse(text) as unknown)
+}
+
 function hold(entry: CacheEntry): Promise<unknown> {
   entry.value = entry.codec.decode(entry.text ?? '')
   if (!entry.keepText) entry.text = undefined

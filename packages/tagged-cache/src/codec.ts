@@ -1,3 +1,5 @@
+import { CacheValueError } from './errors.js'
+
 /** How values become text and back. Its letter stands in the entry, so that nobody reads it with another one. */
 export interface Codec<Value> {
   readonly letter: string
@@ -5,6 +7,15 @@ export interface Codec<Value> {
   encode(value: Value): string
   /** @throws When the text is none of the codec's. */
   decode(text: string): Value
+}
+
+/** @throws STAY_CACHE_VALUE_INVALID */
+export function encode(codec: Codec<unknown>, key: string, value: unknown): string {
+  try {
+    return codec.encode(value)
+  } catch (cause) {
+    throw new CacheValueError(key, { cause })
+  }
 }
 
 function isObject(value: unknown): value is object {

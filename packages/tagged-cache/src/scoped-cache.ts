@@ -26,14 +26,14 @@ export class ScopedCache implements TaggedCache {
   getOrSet<Value>(key: string, loader: Loader<Value>, options?: GetOrSetOptions): Promise<Value> {
     try {
       // What was stored under a key has the type that its loader gives it; nobody else can know it.
-      return this.#engine().getOrSet(this.#scope, key, loader, options) as Promise<Value>
+      return this.#engine().reads.getOrSet(this.#scope, key, loader, options) as Promise<Value>
     } catch (error) {
       return rejected(error)
     }
   }
 
   async get<Value = unknown>(key: string, options?: ReadOptions): Promise<Value | undefined> {
-    return (await this.#engine().get(this.#scope, key, options)) as Value | undefined
+    return (await this.#engine().reads.get(this.#scope, key, options)) as Value | undefined
   }
 
   async getMany<Value = unknown>(
@@ -48,19 +48,19 @@ export class ScopedCache implements TaggedCache {
     value: unknown,
     options: StoreOptions = {},
   ): Promise<Pick<Invalidated, 'durability'>> {
-    return this.#engine().set(this.#scope, key, value, options)
+    return this.#engine().writes.set(this.#scope, key, value, options)
   }
 
   async delete(key: string): Promise<Invalidated> {
-    return this.#engine().delete(this.#scope, key)
+    return this.#engine().writes.delete(this.#scope, key)
   }
 
   async invalidateTags(tags: readonly string[]): Promise<Invalidated> {
-    return this.#engine().invalidateTags(this.#scope, tags)
+    return this.#engine().writes.invalidateTags(this.#scope, tags)
   }
 
   async clear(): Promise<Invalidated> {
-    return this.#engine().clear(this.#scope)
+    return this.#engine().writes.clear(this.#scope)
   }
 
   warm(entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>, options: WarmOptions = {}): Promise<Warmed> {

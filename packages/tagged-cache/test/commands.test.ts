@@ -66,6 +66,44 @@ t.test('many at once cost one command', async (t) => {
   t.strictSame(sent, { mget: 1 })
 })
 
+t.test('misses of one turn share their commands', async (t) => {
+  const locking = await quiet(t)
+  await teachScripts(locking)
+  const free = await quiet(t, { lock: false })
+  await Promise.all(['a', 'b'].map((key) => free.cache.getOrSet(`taught ${key}`, () => key, { tags })))
+  await free.engine.settled()
+  const keys = Array.from({ length: 40 }, (_, index) => `k${index}`)
+  for (const [{ cache, engine }, commands] of [
+    [locking, { mget: 1, evalsha: 2 }],
+    [free, { mget: 1, evalsha: 1 }],
+  ] as const) {
+    const sent = await server.countCommands(async () => {
+      const values = await Promise.all(keys.map((key) => cache.getOrSet(key, () => key, { tags })))
+      t.strictSame(values, keys)
+      await engine.settled()
+    })
+    t.strictSame(sent, commands)
+    t.equal(await server.command('exists', ...keys.map((key) => `cache:${key}`)), keys.length)
+    t.equal(await server.command('exists', ...keys.map((key) => `lock:{cache:${key}}`)), 0)
+    await cache.clear()
+    await server.command('del', ...keys.map((key) => `cache:${key}`))
+  }
+})
+
+t.test(
+  'a value that Redis refuses, and a key that is no entry, leave the others of their turn alone',
+  async (t) => {
+    const { cache, engine } = await quiet(t)
+    await server.command('rpush', 'cache:list', 'x')
+    const keys = ['one', 'list', 'two']
+    const values = await Promise.all(keys.map((key) => cache.getOrSet(key, () => key, { tags })))
+    t.strictSame(values, keys)
+    await engine.settled()
+    t.equal(await server.command('exists', 'cache:one', 'cache:two'), 2)
+    t.equal(await server.command('type', 'cache:list'), 'list')
+  },
+)
+
 t.test('a miss with what is stored of it costs three commands, without the lock two', async (t) => {
   const locking = await quiet(t)
   await teachScripts(locking)

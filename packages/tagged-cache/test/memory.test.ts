@@ -1,4 +1,5 @@
 import t from 'tap'
+import { TurnClock } from '../dist/turn-clock.js'
 import { cacheContract } from './cache-contract.js'
 import { openCache } from './open-cache.js'
 
@@ -18,6 +19,41 @@ t.test('memory is bounded in entries and in bytes, and drops what was used longe
   await cache.set('too large for memory', 'x'.repeat(30_000))
   t.ok(engine.sizes.bytes <= 20_000)
   t.ok(engine.stats().local.evictions > 0)
+})
+
+t.test('a loader that returns 50 MB is answered, and nothing of it stays', async (t) => {
+  const { cache, engine, events } = openCache(t, undefined)
+  const large = 'x'.repeat(50 * 1_048_576)
+  const answered = await cache.getOrSet('k', () => large)
+  t.equal(answered.length, large.length)
+  t.equal(engine.size, 0)
+  t.ok(events.some((event) => event.kind === 'not-stored' && event.reason === 'too-large'))
+})
+
+t.test('a hit looks at the clock and the lease once a turn, and never for longer', async (t) => {
+  const lease = { running: true, asked: 0 }
+  const clock = new TurnClock(() => {
+    lease.asked += 1
+    return lease.running
+  })
+  const looks = (count: number): boolean => {
+    for (let look = 0; look < count; look++) clock.look()
+    return clock.covered
+  }
+  t.equal(looks(10), true)
+  t.equal(lease.asked, 1)
+  lease.running = false
+  t.equal(looks(1), true, 'it is still the same turn')
+  t.equal(looks(64), false, 'a turn that does not end is none')
+  lease.running = true
+  await Promise.resolve()
+  t.equal(looks(1), false, 'a promise is no other turn')
+  await new Promise((resolve) => setImmediate(resolve))
+  t.equal(looks(1), true)
+  const beforeMs = clock.nowMs
+  await new Promise((resolve) => setTimeout(resolve, 5))
+  clock.look()
+  t.ok(clock.nowMs > beforeMs)
 })
 
 t.test('a tag that no entry has any more is forgotten, up to a bound', async (t) => {

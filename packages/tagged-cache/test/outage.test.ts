@@ -205,6 +205,31 @@ t.test(
   },
 )
 
+t.test(
+  'messages that are lost cost a process its lease, and it answers nothing stale behind it',
+  async (t) => {
+    const server = await startRedisServer({}, t)
+    const proxy = await startFaultProxy({ host: server.host, port: server.port }, t)
+    const openSubscriber = (): Redis =>
+      new Redis(proxy.url(server.url), {
+        lazyConnect: true,
+        maxRetriesPerRequest: 0,
+        enableOfflineQueue: false,
+      })
+    const one = await openProcess(t, server.url, { leaseMs: 1000 })
+    const deaf = await openProcess(t, server.url, { leaseMs: 1000 }, { openSubscriber })
+    await coherent([one, deaf])
+    await one.cache.getOrSet('k', () => 'old', { tags })
+    await one.engine.settled()
+    t.equal(await deaf.cache.get('k'), 'old')
+    // Its commands work, its subscription is open, and nothing comes through it.
+    proxy.blackHole()
+    t.match(await one.cache.invalidateTags(tags), { durability: 'redis' })
+    t.equal(await deaf.cache.get('k'), undefined)
+    t.equal(await deaf.cache.getOrSet('k', () => 'new', { tags }), 'new')
+  },
+)
+
 t.test('a frozen Redis costs one deadline, once', async (t) => {
   const server = await startRedisServer({}, t)
   const { cache, link } = await openProcess(t, server.url, {}, { deadlineMs: 300 })

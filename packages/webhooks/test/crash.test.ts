@@ -1,5 +1,5 @@
-import { eventually } from '@stayfast/test-kit'
-import t from 'tap'
+import { eventually, startCluster } from '@stayfast/test-kit'
+import t, { type Test } from 'tap'
 import { startEffects } from './start-effects.js'
 import { post, startWorkerApp } from './start-worker-app.js'
 
@@ -23,19 +23,34 @@ t.test(
   },
 )
 
-t.test('an event sent three times, with the worker killed on it once, takes effect once', async (t) => {
-  const { url, effects } = await startEffects(t)
-  const receiver = await startWorkerApp(t, { REDIS_URL: url, PROCESSING: 'false' })
-  t.equal(await post(receiver.url, { id: 'w-1' }), 202)
-  const worker = { REDIS_URL: url, RECEIVING: 'false' }
-  const dying = await startWorkerApp(t, { ...worker, DIE: 'in the handler' })
-  await dying.process.exited
-  t.equal(await post(receiver.url, { id: 'w-1' }), 200)
-  await startWorkerApp(t, worker)
-  await eventually(async () => (await effects.llen('effects')) === 1, patient)
-  t.equal(await post(receiver.url, { id: 'w-1' }), 200)
-  t.strictSame(await effects.lrange('effects', 0, -1), ['w-1'])
-})
+/** Where the app finds Redis; its effects stay on a server of their own. */
+const topologies: Record<string, (t: Test, url: string) => Promise<Record<string, string | undefined>>> = {
+  'one server': async (_t, url) => ({ REDIS_URL: url }),
+  'a Cluster': async (t) => {
+    const { nodes } = await startCluster({}, t)
+    return { REDIS_CLUSTER_NODES: nodes.map(({ host, port }) => `${host}:${port}`).join(',') }
+  },
+}
+
+for (const [name, addressOf] of Object.entries(topologies)) {
+  t.test(
+    `an event sent three times, with the worker killed on it once, takes effect once, on ${name}`,
+    async (t) => {
+      const { url, effects } = await startEffects(t)
+      const env = { ...(await addressOf(t, url)), EFFECTS_URL: url }
+      const receiver = await startWorkerApp(t, { ...env, PROCESSING: 'false' })
+      t.equal(await post(receiver.url, { id: 'w-1' }), 202)
+      const worker = { ...env, RECEIVING: 'false' }
+      const dying = await startWorkerApp(t, { ...worker, DIE: 'in the handler' })
+      await dying.process.exited
+      t.equal(await post(receiver.url, { id: 'w-1' }), 200)
+      await startWorkerApp(t, worker)
+      await eventually(async () => (await effects.llen('effects')) === 1, patient)
+      t.equal(await post(receiver.url, { id: 'w-1' }), 200)
+      t.strictSame(await effects.lrange('effects', 0, -1), ['w-1'])
+    },
+  )
+}
 
 t.test('the same event at two processes at the same instant is accepted by one of them', async (t) => {
   const { url, effects } = await startEffects(t)

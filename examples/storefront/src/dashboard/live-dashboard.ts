@@ -34,7 +34,7 @@ export const liveDashboard: FastifyPluginAsync<LiveDashboardParts> = fp(register
 
 async function register(app: FastifyInstance, parts: LiveDashboardParts): Promise<void> {
   const { redis, health, cache, requests, sessions } = parts
-  const webhooks = new WebhookWatch(() => app.webhooks)
+  const webhooks = new WebhookWatch(() => (app.hasDecorator('webhooks') ? app.webhooks : undefined))
   let wasUp = true
   const history = new LinkHistory(redis.link(), () => {
     const isUp = history.report.status === 'up'

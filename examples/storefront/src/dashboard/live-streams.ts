@@ -21,12 +21,23 @@ export interface LiveFeed<Common> {
   onError: (error: unknown) => void
 }
 
-const MOST_STREAMS = 100
-const MOST_OF_A_USER = 6
-const EVERY_MS = 1_000
-const BEAT_EVERY_MS = 10_000
-/** Then the browser connects anew and its session is looked at again, wherever it may have been ended. */
-const LIVES_MS = 60_000
+export interface LiveStreamOptions {
+  most: number
+  mostOfUser: number
+  /** Between two looks at the figures. */
+  everyMs: number
+  beatEveryMs: number
+  /** Then the browser connects anew and its session is looked at again, wherever it may have been ended. */
+  livesMs: number
+}
+
+const defaults = Object.freeze({
+  most: 100,
+  mostOfUser: 6,
+  everyMs: 1_000,
+  beatEveryMs: 10_000,
+  livesMs: 60_000,
+} satisfies LiveStreamOptions)
 
 interface Running {
   stream: EventStream
@@ -38,20 +49,23 @@ interface Running {
 /** The event streams of the dashboards that are open: bounded in number and in time, one timer for all. */
 export class LiveStreams<Common> {
   readonly #feed: LiveFeed<Common>
+  readonly #options: LiveStreamOptions
   readonly #running = new Set<Running>()
   #timer: NodeJS.Timeout | undefined
   #leave: (() => void) | undefined
   #telling = false
   #closed = false
 
-  constructor(feed: LiveFeed<Common>) {
+  constructor(feed: LiveFeed<Common>, options: Partial<LiveStreamOptions> = {}) {
     this.#feed = feed
+    this.#options = { ...defaults, ...options }
   }
 
   /** Throws `SHOP_STREAMS_BUSY`. */
   open(viewer: Viewer): EventStream {
     const own = [...this.#running].filter((other) => other.viewer.userId === viewer.userId)
-    if (this.#closed || this.#running.size >= MOST_STREAMS || own.length >= MOST_OF_A_USER) {
+    const { most, mostOfUser, everyMs } = this.#options
+    if (this.#closed || this.#running.size >= most || own.length >= mostOfUser) {
       throw new StreamsBusyError()
     }
     const stream = new EventStream()
@@ -64,7 +78,7 @@ export class LiveStreams<Common> {
     this.#leave ??= this.#feed.attend()
     this.#timer ??= setInterval(() => {
       this.tell()
-    }, EVERY_MS)
+    }, everyMs)
     this.tell()
     void this.#tellSessions(running)
     return stream
@@ -120,8 +134,8 @@ export class LiveStreams<Common> {
 
   #keepAlive(running: Running): void {
     const nowMs = performance.now()
-    if (nowMs - running.openedMs > LIVES_MS) running.stream.end()
-    else if (nowMs - running.beatMs > BEAT_EVERY_MS) {
+    if (nowMs - running.openedMs > this.#options.livesMs) running.stream.end()
+    else if (nowMs - running.beatMs > this.#options.beatEveryMs) {
       running.beatMs = nowMs
       running.stream.beat()
     }

@@ -37,9 +37,9 @@ export interface SeenLimit {
   by: string
 }
 
-interface Note {
+interface Note extends Omit<SeenRequest, 'at'> {
   userId: string | undefined
-  seen: SeenRequest
+  atMs: number
 }
 
 const KEPT_REQUESTS = 200
@@ -63,15 +63,13 @@ export class RequestWatch {
     const cache = reply.getHeader('x-cache')
     this.#notes.push({
       userId,
-      seen: {
-        at: new Date().toISOString(),
-        method: request.method,
-        route: route ?? 'no such route',
-        statusCode: reply.statusCode,
-        milliseconds: Math.round(reply.elapsedTime * 10) / 10,
-        cache: typeof cache === 'string' ? cache : null,
-        commands: commands ?? null,
-      },
+      atMs: Date.now(),
+      method: request.method,
+      route: route ?? 'no such route',
+      statusCode: reply.statusCode,
+      milliseconds: reply.elapsedTime,
+      cache: typeof cache === 'string' ? cache : null,
+      commands: commands ?? null,
     })
     if (this.#notes.length > KEPT_REQUESTS) this.#notes.shift()
     if (userId !== undefined) this.#noteLimit(userId, request)
@@ -80,10 +78,7 @@ export class RequestWatch {
   /** The newest first; those of one user, or of all. */
   last(userId: string | undefined): SeenRequest[] {
     const own = userId === undefined ? this.#notes : this.#notes.filter((note) => note.userId === userId)
-    return own
-      .slice(-SHOWN_REQUESTS)
-      .reverse()
-      .map(({ seen }) => seen)
+    return own.slice(-SHOWN_REQUESTS).reverse().map(seenOf)
   }
 
   limitOf(userId: string): SeenLimit | null {
@@ -92,7 +87,7 @@ export class RequestWatch {
 
   /** Of the requests that were counted; null before the first. */
   get commandsPerRequest(): number | null {
-    const counted = this.#notes.flatMap(({ seen }) => seen.commands ?? [])
+    const counted = this.#notes.flatMap(({ commands }) => commands ?? [])
     if (counted.length === 0) return null
     const sum = counted.reduce((total, commands) => total + commands, 0)
     return Math.round((sum / counted.length) * 100) / 100
@@ -106,6 +101,18 @@ export class RequestWatch {
     this.#limits.set(userId, { max, remaining, resetSeconds: Math.ceil(resetMs / 1000), by })
     const [oldest] = this.#limits.keys()
     if (this.#limits.size > KEPT_LIMITS && oldest !== undefined) this.#limits.delete(oldest)
+  }
+}
+
+function seenOf({ atMs, method, route, statusCode, milliseconds, cache, commands }: Note): SeenRequest {
+  return {
+    at: new Date(atMs).toISOString(),
+    method,
+    route,
+    statusCode,
+    milliseconds: Math.round(milliseconds * 10) / 10,
+    cache,
+    commands,
   }
 }
 

@@ -8,7 +8,7 @@ export interface WebhookNumbers {
   deadLetters: number
 }
 
-/** What is asked of `app.webhooks`. */
+/** What this needs of `app.webhooks`. */
 export interface WebhookQueue {
   stats(): Promise<{ queue: WebhookNumbers }>
 }
@@ -16,15 +16,15 @@ export interface WebhookQueue {
 /** Asking costs commands. */
 const FRESH_MS = 5_000
 
-/** What `app.webhooks` says of its queue, asked now and then; null where there is no answer. */
+/** What `app.webhooks` says of its queue, asked now and then; null in an app without webhooks or an answer. */
 export class WebhookWatch {
-  readonly #webhooks: () => WebhookQueue
+  readonly #queueOf: () => WebhookQueue | undefined
   #numbers: WebhookNumbers | null = null
   #askedMs = -Infinity
 
-  /** @param webhooks asked late, so that the order of registration does not matter */
-  constructor(webhooks: () => WebhookQueue) {
-    this.#webhooks = webhooks
+  /** @param queueOf is asked when somebody looks, so that the order of registration does not matter */
+  constructor(queueOf: () => WebhookQueue | undefined) {
+    this.#queueOf = queueOf
   }
 
   async numbers(): Promise<WebhookNumbers | null> {
@@ -35,8 +35,10 @@ export class WebhookWatch {
   }
 
   async #ask(): Promise<WebhookNumbers | null> {
+    const webhooks = this.#queueOf()
+    if (webhooks === undefined) return null
     try {
-      const { queue } = await this.#webhooks().stats()
+      const { queue } = await webhooks.stats()
       const { waiting, active, delayed, deadLetters } = queue
       return { waiting, active, delayed, deadLetters }
     } catch {

@@ -2,8 +2,8 @@ import { performance } from 'node:perf_hooks'
 import type { CacheCall } from '../cache-call.js'
 import { usableUntilMs, type CacheEntry, type EntryTimes } from '../cache-entry.js'
 import type { CacheEvents, NotStoredReason } from '../cache-events.js'
+import { encode } from '../codec.js'
 import { lifetimesOf, type EntryFactory } from '../entry-factory.js'
-import { CacheValueError } from '../errors.js'
 import type { LocalLevel } from '../levels/local-level.js'
 import { entryTail, entryText } from '../redis/entry-text.js'
 import type { SharedLevel } from '../redis/shared-level.js'
@@ -63,7 +63,7 @@ export class LoadResults {
     if (value === undefined && call.negativeMs === undefined) {
       return this.#unkept(load, run, value, token, 'nothing')
     }
-    const text = encode(call, value)
+    const text = encode(call.codec, call.key, value)
     if (text.length > this.#options.maxEntryBytes) return this.#unkept(load, run, value, token, 'too-large')
     const late = run.added.filter((name) => !load.records.some((record) => record.name === name))
     if (late.length > 0) return this.#keepWithTags(load, run, value, text, token, late)
@@ -235,12 +235,4 @@ function whyNot(load: Load, entry: CacheEntry, extra: AddedTags | undefined): No
     if (record.version !== undefined && record.version !== entry.versions[index]) return 'invalidated'
   }
   return undefined
-}
-
-function encode(call: CacheCall, value: unknown): string {
-  try {
-    return call.codec.encode(value)
-  } catch (cause) {
-    throw new CacheValueError(call.key, { cause })
-  }
 }

@@ -57,7 +57,7 @@ export class RouteInvalidations {
     this.#done.add(request)
     const tags = typeof config.tags === 'function' ? config.tags(request, reply) : config.tags
     const scope = config.tenant === undefined ? rootScope : rootScope.tenant(config.tenant(request))
-    await this.#options.engine().invalidateTags(scope, tags)
+    await this.#options.engine().writes.invalidateTags(scope, tags)
   }
 }
 

@@ -21,7 +21,7 @@ const { default: webhooks, hmac, stripe } = await import('../../dist/index.js')
  * An app whose handler does something outside: it counts its runs, and writes an effect once for each
  * idempotency token. `DIE` says where it is killed in its first run.
  */
-const url = process.env['REDIS_URL'] ?? ''
+const url = process.env['EFFECTS_URL'] ?? process.env['REDIS_URL'] ?? ''
 const die = process.env['DIE'] ?? ''
 const effects = new Redis(url, { db: 5 })
 const app = Fastify({ logger: { level: process.env['LOG_LEVEL'] ?? 'info' }, disableRequestLogging: true })

@@ -1,4 +1,4 @@
-import { element } from './dom.js'
+import { button, element } from './dom.js'
 
 const SHOWN_MS = 5_000
 let timer: number | undefined
@@ -13,11 +13,12 @@ export function announce(text: string): void {
   }, SHOWN_MS)
 }
 
-/** Shows what went wrong in its place, or takes it away. */
-export function showError(id: string, error?: unknown): void {
+/** Shows what went wrong in its place, with a button that tries again where that makes sense; or takes it away. */
+export function showError(id: string, error?: unknown, retry?: () => void): void {
   const place = element(id)
   place.hidden = error === undefined
   place.textContent = error === undefined ? '' : messageOf(error)
+  if (error !== undefined && retry !== undefined) place.append(' ', button('Try again', retry))
 }
 
 export function messageOf(error: unknown): string {

@@ -56,7 +56,7 @@ export class CartView implements View {
       showError('cart-error')
       this.#showCount()
     } catch (error) {
-      showError('cart-error', error)
+      showError('cart-error', error, () => void this.show())
     }
   }
 

@@ -55,7 +55,7 @@ export class InventoryView implements View {
       this.#sum()
       await this.#draw()
     } catch (error) {
-      showError('inventory-error', error)
+      showError('inventory-error', error, () => void this.show())
       element('inventory-status').textContent = ''
     } finally {
       this.#table.busy = false

@@ -17,7 +17,9 @@ const HEALTH_EVERY_MS = 4_000
 /** The server says something at least every ten seconds. */
 const SILENCE_MS = 25_000
 const FIRST_PAUSE_MS = 1_000
-const LONGEST_PAUSE_MS = 15_000
+/** A stream that broke off is opened again by the browser, mostly in half a second. */
+const BREAK_MS = 2_500
+const LONGEST_PAUSE_MS = 5_000
 
 /** The stream of events while somebody is signed in; the public health without it. */
 export class Live {
@@ -28,6 +30,8 @@ export class Live {
   #retry: number | undefined
   #pauseMs = FIRST_PAUSE_MS
   #live = false
+  /** Every further attempt of the browser fails as well; only the first one starts the clock. */
+  #broken = false
 
   constructor(api: Api, listener: LiveListener) {
     this.#api = api
@@ -44,6 +48,7 @@ export class Live {
     this.close()
     const source = new EventSource('/dashboard/events')
     this.#source = source
+    this.#broken = false
     const on = (event: string, listener: (data: string) => void): void => {
       source.addEventListener(event, (message: MessageEvent<string>) => {
         this.#heard()
@@ -65,8 +70,10 @@ export class Live {
       this.#listener.onSignedOut()
     })
     source.addEventListener('error', () => {
-      // A stream that ends is opened again by the browser; one that is refused is not.
+      // One that is refused is not opened again; one that cannot be reached is tried for ever, in silence.
       if (source.readyState === EventSource.CLOSED) this.#refused()
+      else if (!this.#broken) this.#expectSound(BREAK_MS)
+      this.#broken = true
     })
     this.#expectSound()
   }
@@ -80,16 +87,17 @@ export class Live {
   }
 
   #heard(): void {
+    this.#broken = false
     this.#pauseMs = FIRST_PAUSE_MS
     this.#setLive(true)
     this.#expectSound()
   }
 
-  #expectSound(): void {
+  #expectSound(withinMs = SILENCE_MS): void {
     clearTimeout(this.#silence)
     this.#silence = setTimeout(() => {
       this.#refused()
-    }, SILENCE_MS)
+    }, withinMs)
   }
 
   #refused(): void {

@@ -46,7 +46,9 @@ const live = new Live(api, {
     panel.showLive(isLive)
   },
   onStatus: (name, outageSeconds) => {
-    status.show(name, outageSeconds)
+    const isBack = status.show(name, outageSeconds)
+    // What could not be loaded meanwhile is loaded now.
+    if (isBack && shop.user !== undefined) void views.get(current)?.show()
   },
   onSignedOut: () => {
     signedOut('You were signed out on another device.')
@@ -157,6 +159,12 @@ addEventListener('hashchange', () => {
   showView()
   scrollTo({ top: 0 })
   document.querySelector<HTMLElement>(`.view[data-view="${current}"] h2, aside#${current} > h2`)?.focus()
+})
+// Browsers open six connections to a server, over all tabs: one that nobody looks at leaves its own to others.
+document.addEventListener('visibilitychange', () => {
+  if (shop.user === undefined) return
+  if (document.hidden) live.close()
+  else live.open()
 })
 element('sign-out').addEventListener('click', () => void signOut())
 void live.watchHealth()

@@ -91,7 +91,7 @@ export class OrdersView implements View {
         this.#table.size === 0 ? 'No order matches.' : `${count(this.#table.size)} shown.`
     } catch (error) {
       if (signal.aborted) return
-      showError('orders-error', error)
+      showError('orders-error', error, () => void this.#load({ append }))
       element('orders-status').textContent = ''
     } finally {
       if (!signal.aborted) {

@@ -63,7 +63,7 @@ export class OverviewView implements View {
       this.#stale = false
       showError('overview-error')
     } catch (error) {
-      if (!signal.aborted) showError('overview-error', error)
+      if (!signal.aborted) showError('overview-error', error, () => void this.#load())
     } finally {
       if (!signal.aborted) {
         this.#loading = false

@@ -71,7 +71,7 @@ export class ProductsView implements View {
           : `${count(this.#table.size)} shown${more}.`
     } catch (error) {
       if (signal.aborted) return
-      showError('products-error', error)
+      showError('products-error', error, () => void this.#load({ append }))
       element('products-status').textContent = ''
     } finally {
       if (!signal.aborted) {

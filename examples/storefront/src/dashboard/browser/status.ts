@@ -17,9 +17,13 @@ export class StatusDisplay {
   #degradedSinceMs: number | undefined
   #timer: number | undefined
 
-  /** @param outageSeconds how long Redis was away, where the server knows it. */
-  show(status: AppStatus, outageSeconds?: number): void {
-    if (status === this.#status) return
+  /**
+   * Answers whether all is well again that was not.
+   *
+   * @param outageSeconds how long Redis was away, where the server knows it
+   */
+  show(status: AppStatus, outageSeconds?: number): boolean {
+    if (status === this.#status) return false
     const before = this.#status
     this.#status = status
     const badge = element('health')
@@ -30,6 +34,7 @@ export class StatusDisplay {
       this.#banner('bad', 'The server cannot be reached. This page tries again by itself.')
     } else if (this.#degradedSinceMs !== undefined) this.#back(outageSeconds)
     else if (before === 'unreachable') this.#banner('none', '')
+    return before !== undefined && (status === 'ok' || status === 'off')
   }
 
   #away(): void {

@@ -1,0 +1,230 @@
+import { performance } from 'node:perf_hooks'
+import { checkCallOptions, storeTimes, tagNames, type CallDefaults } from './cache-call.js'
+import { usableUntilMs, type EntryTimes } from './cache-entry.js'
+import type { CacheEvents } from './cache-events.js'
+import type { Counters } from './cache-stats.js'
+import { encode, jsonCodec, type Codec } from './codec.js'
+import { lifetimesOf, type EntryFactory } from './entry-factory.js'
+import { CacheTooLargeError } from './errors.js'
+import type { KeyWatch, WatchedKey } from './key-watch.js'
+import type { LocalLevel } from './levels/local-level.js'
+import { entryTail, entryText } from './redis/entry-text.js'
+import type { SharedLevel } from './redis/shared-level.js'
+import { nameOf, type Scope } from './scope.js'
+import type { Invalidated, StoreOptions } from './tagged-cache.js'
+import type { TagRecord, TagTable } from './tags/tag-table.js'
+import { nonce, type TagVersion } from './tags/tag-version.js'
+
+/** What {@link Writes} work with. */
+export interface WritesParts {
+  readonly table: TagTable
+  readonly local: LocalLevel
+  readonly shared: SharedLevel | undefined
+  readonly watch: KeyWatch
+  readonly entries: EntryFactory
+  readonly events: CacheEvents
+  readonly counters: Counters
+  /** What is set in an outage has it. */
+  readonly outage: TagRecord
+}
+
+/** How {@link Writes} work. */
+export interface WritesOptions extends CallDefaults {
+  readonly lock: boolean
+  readonly maxEntryBytes: number
+  /** Share of the fresh time that is taken off at random. */
+  readonly jitter: number
+}
+
+interface KeptVersions {
+  readonly records: readonly TagRecord[]
+  readonly versions: readonly TagVersion[]
+}
+
+const alone: Invalidated = Object.freeze({ delivered: true, durability: 'buffered' })
+const nothingToDo: Invalidated = Object.freeze({ delivered: true, durability: 'redis' })
+
+/** Stores what is given, and takes away what is no longer right. */
+export class Writes {
+  readonly #options: WritesOptions
+  readonly #table: TagTable
+  readonly #local: LocalLevel
+  readonly #shared: SharedLevel | undefined
+  readonly #watch: KeyWatch
+  readonly #entries: EntryFactory
+  readonly #events: CacheEvents
+  readonly #counters: Counters
+  readonly #outage: TagRecord
+
+  constructor(options: WritesOptions, parts: WritesParts) {
+    this.#options = options
+    this.#table = parts.table
+    this.#local = parts.local
+    this.#shared = parts.shared
+    this.#watch = parts.watch
+    this.#entries = parts.entries
+    this.#events = parts.events
+    this.#counters = parts.counters
+    this.#outage = parts.outage
+  }
+
+  async set(
+    scope: Scope,
+    key: string,
+    value: unknown,
+    options: StoreOptions,
+    codec: Codec<unknown> = jsonCodec,
+  ): Promise<Pick<Invalidated, 'durability'>> {
+    checkCallOptions(options)
+    const name = scope.nameOf(nameOf('key', key))
+    const text = encode(codec, key, value)
+    if (text.length > this.#options.maxEntryBytes) {
+      throw new CacheTooLargeError(key, text.length, this.#options.maxEntryBytes)
+    }
+    const names = [...scope.epochs, ...tagNames(scope, options.tags)]
+    const records = names.map((tag) => this.#table.acquire(tag))
+    // Whatever is being read or loaded for this key is older.
+    this.forgetKey(name)
+    const watched = this.#watch.begin<WatchedKey>({ key: name, overtaken: false, next: undefined })
+    this.#counters.sets += 1
+    try {
+      const { freshMs, staleMs, errorMs } = lifetimesOf(
+        storeTimes(options, this.#options),
+        this.#options.jitter,
+      )
+      const nowMs = performance.now()
+      const times = {
+        createdMs: nowMs,
+        freshUntilMs: nowMs + freshMs,
+        staleUntilMs: nowMs + staleMs,
+        errorUntilMs: nowMs + errorMs,
+      }
+      const parts = {
+        id: nonce(),
+        epochs: scope.epochs.length,
+        loadedMs: nowMs,
+        period: this.#table.period,
+        text,
+      }
+      const stored = await this.#setInRedis(name, parts, codec, times, records)
+      const kept = stored ?? this.#versionsHere(records)
+      const { overtaken } = watched
+      // Redis may have been read since.
+      this.#watch.overtake(name)
+      if (kept !== undefined && !overtaken) {
+        this.#local.set(name, this.#entries.make({ ...parts, ...kept }, times, codec))
+      }
+      if (this.#events.active) this.#events.emit({ kind: 'set', key: name, bytes: text.length })
+      return { durability: stored === undefined ? 'buffered' : 'redis' }
+    } finally {
+      this.#watch.end(watched)
+      for (const record of records) this.#table.release(record)
+    }
+  }
+
+  async delete(scope: Scope, key: string): Promise<Invalidated> {
+    const name = scope.nameOf(nameOf('key', key))
+    this.forgetKey(name)
+    this.#counters.deletes += 1
+    const result =
+      this.#shared === undefined
+        ? alone
+        : await this.#shared.delete(name, !this.#options.lock, () => {
+            // Redis may have been read since.
+            this.forgetKey(name)
+          })
+    if (this.#events.active) this.#events.emit({ kind: 'delete', key: name })
+    return result
+  }
+
+  async invalidateTags(scope: Scope, tags: readonly string[]): Promise<Invalidated> {
+    return this.#invalidate(tagNames(scope, tags))
+  }
+
+  async clear(scope: Scope): Promise<Invalidated> {
+    return this.#invalidate([scope.epoch])
+  }
+
+  async #setInRedis(
+    name: string,
+    { id, text }: { readonly id: string; readonly text: string },
+    codec: Codec<unknown>,
+    times: EntryTimes,
+    records: readonly TagRecord[],
+  ): Promise<KeptVersions | undefined> {
+    const shared = this.#shared
+    if (shared === undefined) return undefined
+    const { invalidations } = shared
+    const waits =
+      records.some(({ local, name: tag }) => local || invalidations.isTagPending(tag)) ||
+      invalidations.isKeyPending(name)
+    if (!shared.up || waits) {
+      invalidations.deleteLater(name)
+      return undefined
+    }
+    try {
+      const versions = await this.#versionsOf(shared, records)
+      const offsetMs = shared.nowMs() - times.createdMs
+      const tail = entryTail(
+        {
+          codec: codec.letter,
+          createdMs: Math.round(times.createdMs + offsetMs),
+          freshUntilMs: Math.round(times.freshUntilMs + offsetMs),
+          staleUntilMs: Math.round(times.staleUntilMs + offsetMs),
+          errorUntilMs: Math.round(times.errorUntilMs + offsetMs),
+          tags: records.map((record) => record.name),
+        },
+        text,
+      )
+      const ttlMs = Math.max(1, Math.ceil(usableUntilMs(times) - times.createdMs))
+      await shared.set(name, entryText(id, versions, tail), ttlMs)
+      return { records, versions }
+    } catch (error) {
+      if (this.#events.active) this.#events.emit({ kind: 'redis-failed', doing: 'set', error })
+      invalidations.deleteLater(name)
+      return undefined
+    }
+  }
+
+  /** What tags have at the moment: known, or read and made by one command. */
+  async #versionsOf(shared: SharedLevel, records: readonly TagRecord[]): Promise<readonly TagVersion[]> {
+    const known = records.map(({ version }) => version).filter((version) => version !== undefined)
+    if (shared.trusted && known.length === records.length) return known
+    return shared.touch(records)
+  }
+
+  /** The versions under which a value may stay in this process alone. */
+  #versionsHere(records: readonly TagRecord[]): KeptVersions | undefined {
+    if (this.#shared !== undefined && this.#shared.up) return undefined
+    const own = this.#shared === undefined ? records : [...records, this.#outage]
+    return { records: own, versions: own.map((record) => this.#table.makeLocal(record)) }
+  }
+
+  async #invalidate(names: readonly string[]): Promise<Invalidated> {
+    if (names.length === 0) return this.#shared === undefined ? alone : nothingToDo
+    this.#counters.invalidations += names.length
+    const result =
+      this.#shared === undefined
+        ? this.#invalidateHere(names)
+        : await this.#shared.invalidations.invalidate(names)
+    if (this.#events.active) {
+      this.#events.emit({ kind: 'invalidate', tags: names, delivered: result.delivered })
+    }
+    return result
+  }
+
+  #invalidateHere(names: readonly string[]): Invalidated {
+    for (const name of names) {
+      const record = this.#table.acquire(name)
+      this.#table.invalidateHere(record)
+      this.#table.release(record)
+    }
+    return alone
+  }
+
+  /** The key was written or removed: what is being read or loaded of it is older. */
+  forgetKey(name: string): void {
+    this.#watch.overtake(name)
+    this.#local.delete(name)
+  }
+}
