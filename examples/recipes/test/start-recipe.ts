@@ -1,4 +1,4 @@
-import { startProcess, type ManagedProcess } from '@stayfast/test-kit'
+import { eventually, startProcess, type ManagedProcess } from '@stayfast/test-kit'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
 
@@ -29,22 +29,35 @@ export async function startRecipe(
   const file = fileURLToPath(new URL(`../dist/${name}.js`, import.meta.url))
   const process = await startProcess(
     file,
-    { env: { PORT: '0', ...env }, readyWhen: /Server listening at/, timeoutMs: 30_000 },
+    { env: { PORT: '0', ...env }, readyWhen: /Server listening at/, timeoutMs: 60_000 },
     t,
   )
   const line = process.lines.find(({ text }) => text.includes('Server listening at'))?.text ?? ''
   const port = /http:\/\/\S+:(\d+)/.exec(line)?.[1] ?? ''
   return {
     process,
-    ask: async (path, { method, body, headers } = {}) => {
-      const response = await fetch(`http://127.0.0.1:${port}${path}`, {
-        method: method ?? (body === undefined ? 'GET' : 'POST'),
-        headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
-        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
-      })
-      const text = await response.text()
-      const answer: unknown = text === '' ? undefined : JSON.parse(text)
-      return { status: response.status, headers: response.headers, body: answer }
+    ask: async (path, options = {}) => {
+      const sent = options.body === undefined ? {} : { body: JSON.stringify(options.body) }
+      const type = options.body === undefined ? {} : { 'content-type': 'application/json' }
+      const request = {
+        method: options.method ?? (options.body === undefined ? 'GET' : 'POST'),
+        headers: { ...type, ...options.headers },
+        ...sent,
+      }
+      let answer: Answer | undefined
+      // On a busy machine Redis may be found a moment after the app has started.
+      await eventually(
+        async () => {
+          const response = await fetch(`http://127.0.0.1:${port}${path}`, request)
+          const text = await response.text()
+          const body: unknown = text === '' ? undefined : JSON.parse(text)
+          answer = { status: response.status, headers: response.headers, body }
+          return answer.status !== 503
+        },
+        { withinMs: 20_000, everyMs: 100 },
+      )
+      if (answer === undefined) throw new Error(`${path} was not answered.`)
+      return answer
     },
   }
 }

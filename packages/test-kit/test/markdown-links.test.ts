@@ -55,3 +55,16 @@ t.test('every link inside the repository leads somewhere', async (t) => {
     }
   }
 })
+
+t.test('the files that the architecture names are there', async (t) => {
+  const markdown = await readFile(join(root, '.github/ARCHITECTURE.md'), 'utf8')
+  for (const [, name = '', cell = ''] of markdown.matchAll(/^\| `([a-z-]+)` +\| (`[^|]*)\|/gm)) {
+    for (const [, path = ''] of cell.matchAll(/`([^`]+)`/g)) {
+      t.ok(existsSync(join(root, 'packages', name, 'src', path)), `${name}: ${path}`)
+    }
+  }
+  const kit = markdown.slice(markdown.indexOf('## redis-kit'), markdown.indexOf('### The states'))
+  const named = [...kit.matchAll(/`([a-z-]+\.ts|plugin\/)`/g)].map(([, path = '']) => path)
+  t.ok(named.length > 10)
+  for (const path of named) t.ok(existsSync(join(root, 'packages/redis-kit/src', path)), path)
+})
