@@ -32,7 +32,7 @@ t.test('I8: a thousand calls in four operating-system processes run one loader',
     [1, 2, 3, 4].map(() =>
       startProcess(
         new URL('programs/thousand-calls.js', import.meta.url),
-        { env: { REDIS_URL: server.url }, readyWhen: /ready/ },
+        { env: { REDIS_URL: server.url }, readyWhen: /ready/, timeoutMs: 40_000 },
         t,
       ),
     ),
