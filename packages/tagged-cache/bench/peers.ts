@@ -19,11 +19,11 @@ import { withPeerFigures, type PeerResult, type PeersReport, type Sample } from 
  * Each measurement is cut into slices, and the bare way is measured between them: what else the machine
  * does meanwhile slows both down.
  */
-const runs = 7
-const slices = 10
-const hitsPerSlice = 30_000
-const readsPerSlice = 600
-const missesPerSlice = 500
+const runs = 5
+const slices = 8
+const hitsPerSlice = 20_000
+const readsPerSlice = 500
+const missesPerSlice = 400
 const concurrency = 64
 
 const value = {

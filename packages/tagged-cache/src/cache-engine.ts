@@ -128,7 +128,7 @@ export class CacheEngine {
     return {
       keys: this.#local.size,
       bytes: this.#local.bytes,
-      buffered: this.shared?.invalidations.buffered ?? 0,
+      buffered: this.shared?.invalidations.waiting.size ?? 0,
       tags: this.#table.size,
     }
   }

@@ -8,8 +8,8 @@ import { jsonCodec, type Codec } from './codec.js'
 import type { DecodedEntry } from './entry-factory.js'
 import { CacheClosedError } from './errors.js'
 import type { LocalLevel } from './levels/local-level.js'
-import type { Load, LoadOutcome } from './loading/load.js'
 import type { Loads } from './loading/loads.js'
+import { waitForLoad } from './loading/wait-for-load.js'
 import type { Found } from './lookup/lookup.js'
 import type { Lookups } from './lookup/lookups.js'
 import type { SharedLevel } from './redis/shared-level.js'
@@ -251,7 +251,7 @@ export class Reads {
     const { changes } = this.#table
     this.#miss(call.name, joined)
     const fallback = joined ? (found.entry ?? load.fallback) : found.entry
-    const outcome = await this.#waitFor(load, call, fallback)
+    const outcome = await waitForLoad(load, call, fallback, this.#lookups)
     if (outcome === 'soft-timeout' || outcome.how === 'covered' || outcome.how === 'declined') {
       const entry = outcome === 'soft-timeout' ? fallback : outcome.entry
       // A background load that another process does in its place leaves nothing to those who joined it.
@@ -266,40 +266,6 @@ export class Reads {
       return { entry: outcome.entry, value: outcome.value, how: 'joined' }
     }
     return { entry: outcome.entry, value: outcome.value, how: joined ? 'joined' : 'loaded' }
-  }
-
-  /** Waits for a load as long as this call wants to. */
-  #waitFor(
-    load: Load,
-    { signal, loaderSoftTimeoutMs }: CacheCall,
-    fallback: CacheEntry | undefined,
-  ): Promise<LoadOutcome | 'soft-timeout'> {
-    load.waiting += 1
-    const soft =
-      loaderSoftTimeoutMs > 0 && fallback !== undefined && performance.now() < fallback.errorUntilMs
-    if (signal === undefined && !soft) return load.promise
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        const reason = abortReason(signal)
-        load.leave(reason)
-        end()
-        reject(reason)
-      }
-      const timer = soft
-        ? setTimeout(() => {
-            if (this.#lookups.mayServe(fallback)) {
-              end()
-              resolve('soft-timeout')
-            }
-          }, loaderSoftTimeoutMs)
-        : undefined
-      const end = (): void => {
-        clearTimeout(timer)
-        signal?.removeEventListener('abort', onAbort)
-      }
-      signal?.addEventListener('abort', onAbort, { once: true })
-      load.promise.then(resolve, reject).finally(end)
-    })
   }
 
   #hit(name: string, level: 'local' | 'redis', stale: boolean): void {

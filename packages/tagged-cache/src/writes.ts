@@ -156,8 +156,8 @@ export class Writes {
     if (shared === undefined) return undefined
     const { invalidations } = shared
     const waits =
-      records.some(({ local, name: tag }) => local || invalidations.isTagPending(tag)) ||
-      invalidations.isKeyPending(name)
+      records.some(({ local, name: tag }) => local || invalidations.waiting.isTagPending(tag)) ||
+      invalidations.waiting.isKeyPending(name)
     if (!shared.up || waits) {
       invalidations.deleteLater(name)
       return undefined

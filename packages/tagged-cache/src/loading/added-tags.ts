@@ -63,7 +63,8 @@ export class AddedTagReader {
     if (shared === undefined) return records.map(({ version }) => version)
     if (!shared.up) return load.offline ? records.map((record) => table.makeLocal(record)) : undefined
     if (load.offline) return undefined
-    if (records.some(({ local, name }) => local || shared.invalidations.isTagPending(name))) return undefined
+    if (records.some(({ local, name }) => local || shared.invalidations.waiting.isTagPending(name)))
+      return undefined
     const unknown = records.filter(
       ({ version, sinceMs }) => !shared.trusted || version === undefined || sinceMs >= run.startedMs,
     )

@@ -12,8 +12,8 @@ export interface HeldLocksOptions {
   readonly renew: (name: string, token: string) => void
 }
 
-/** A lock is renewed when between a quarter and half of its TTL is over. */
-const looksPerTtl = 4
+/** A lock is renewed when between a sixth and a third of its TTL is over. */
+const looksPerTtl = 6
 
 /** Keeps the locks of loads that take longer than the TTL of a lock; one timer for all of them. */
 export class HeldLocks {

@@ -159,11 +159,11 @@ export class Lookups {
     try {
       const { table, events, local } = this.#parts
       for (const record of records) {
-        if (record.version === undefined && shared.invalidations.isTagPending(record.name)) {
+        if (record.version === undefined && shared.invalidations.waiting.isTagPending(record.name)) {
           table.makeLocal(record)
         }
       }
-      if (records.some(isLocal) || shared.invalidations.isKeyPending(wanted.name)) {
+      if (records.some(isLocal) || shared.invalidations.waiting.isKeyPending(wanted.name)) {
         return this.#beforeReplay(shared, wanted, records)
       }
       const reads = new TagReads(table, shared, !wanted.strong && shared.trusted)
@@ -219,7 +219,7 @@ export class Lookups {
       entry !== undefined &&
       !wanted.strong &&
       shared.trusted &&
-      !shared.invalidations.isKeyPending(wanted.name) &&
+      !shared.invalidations.waiting.isKeyPending(wanted.name) &&
       isCurrent(entry, this.#parts.table)
     return {
       entry: valid ? entry : undefined,

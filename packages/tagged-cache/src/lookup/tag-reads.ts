@@ -31,7 +31,7 @@ export class TagReads {
     for (const record of records) {
       if (record.version !== undefined) {
         if (this.#trusting || record.local) continue
-      } else if (this.#shared.invalidations.isTagPending(record.name)) {
+      } else if (this.#shared.invalidations.waiting.isTagPending(record.name)) {
         this.#table.makeLocal(record)
         continue
       }

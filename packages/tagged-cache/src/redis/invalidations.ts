@@ -1,47 +1,25 @@
 import {
   isRedisRefused,
   isRedisUnavailable,
-  Outbox,
-  StampSource,
   type Bus,
   type Delivery,
-  type OutboxLogger,
-  type RedisClient,
   type RedisLink,
   type Subscription,
 } from '@stayfast/redis-kit'
-import { rootScope } from '../scope.js'
 import type { TagRecord, TagTable } from '../tags/tag-table.js'
 import { nonce } from '../tags/tag-version.js'
 import type { Invalidated } from '../tagged-cache.js'
-import type { CacheKeys } from './cache-keys.js'
 import { deleteScript, invalidateScript, renewTagScript } from './cache-scripts.js'
 import { changeText, parseChange } from './change-message.js'
+import { WaitingInvalidations, type WaitingInvalidationsOptions } from './waiting-invalidations.js'
 
 /** How {@link Invalidations} work. */
-export interface InvalidationsOptions {
-  readonly link: RedisLink
-  readonly bus: Bus
-  readonly keys: CacheKeys
-  readonly table: TagTable
-  /** What this cache is called on the bus. */
-  readonly topic: string
-  readonly tagTtlMs: number
-  /** Invalidations that may wait for Redis; with more of them everything becomes a miss. */
-  readonly maxBuffered: number
-  readonly flushLogger: OutboxLogger
+export interface InvalidationsOptions extends WaitingInvalidationsOptions {
   /** Another process wrote or removed a key. */
   readonly onKeyChanged: (name: string) => void
 }
 
-/** What waits for Redis: that a tag is invalidated, or that a key is removed. Nothing more need be said. */
-type Operation = 'tag' | 'key'
-
 const tagsPerCommand = 500
-
-function waitingKey(operation: Operation, name: string): string {
-  return `${operation === 'tag' ? 't' : 'k'}${name}`
-}
 
 function isAway(error: unknown): boolean {
   return isRedisUnavailable(error) || isRedisRefused(error)
@@ -55,40 +33,24 @@ function isAway(error: unknown): boolean {
  *                          └── Redis away or refusing ──► outbox, per tag ──► replayed ──► unknown, read again
  *                                                            └── full ──► the epoch: everything
  * ```
- *
- * A replay is one more invalidation and makes a version that nobody has seen before: late and repeated
- * ones cost a miss and never bring anything back.
  */
 export class Invalidations {
+  /** Those that Redis has yet to hear of. */
+  readonly waiting: WaitingInvalidations
   readonly #options: InvalidationsOptions
   readonly #link: RedisLink
   readonly #bus: Bus
   readonly #table: TagTable
-  readonly #outbox: Outbox<Operation>
-  readonly #stamps: StampSource
   readonly #subscription: Subscription
   /** Messages to ourselves that have not come back. */
   readonly #echoes = new Map<string, () => void>()
-  /** Intents of a waiting key that are being replayed at the moment. */
-  readonly #replaying = new Map<string, number>()
 
   constructor(options: InvalidationsOptions) {
     this.#options = options
     this.#link = options.link
     this.#bus = options.bus
     this.#table = options.table
-    this.#stamps = new StampSource(options.link.clock)
-    this.#outbox = new Outbox<Operation>({
-      name: 'tagged-cache',
-      link: options.link,
-      // The limit is kept here: at it, everything is invalidated instead.
-      limit: Number.MAX_SAFE_INTEGER,
-      logger: options.flushLogger,
-      replay: (client, key, intents) => this.#replay(client, key, intents.length),
-      onSettled: (key) => {
-        if (key.startsWith('t')) this.#table.settle(key.slice(1))
-      },
-    })
+    this.waiting = new WaitingInvalidations(options)
     this.#subscription = options.bus.on(options.topic, {
       onMessage: (payload) => {
         this.#heard(payload)
@@ -97,20 +59,6 @@ export class Invalidations {
         this.#table.forgetAll()
       },
     })
-  }
-
-  /** Invalidations that wait for Redis. */
-  get buffered(): number {
-    return this.#outbox.size
-  }
-
-  /** Whether Redis has yet to hear that this tag was invalidated: then its word on it is worth nothing. */
-  isTagPending(name: string): boolean {
-    return this.#outbox.size > 0 && this.#outbox.pending(waitingKey('tag', name)).length > 0
-  }
-
-  isKeyPending(name: string): boolean {
-    return this.#outbox.size > 0 && this.#outbox.pending(waitingKey('key', name)).length > 0
   }
 
   /** @param names - In the whole cache, each once. */
@@ -138,19 +86,19 @@ export class Invalidations {
    * @param onWritten - Called when it is gone from Redis: what was read before must not be kept.
    */
   async delete(name: string, twice: boolean, onWritten: () => void): Promise<Invalidated> {
-    if (this.#link.status !== 'up' || this.isKeyPending(name)) return this.#buffer('key', [name])
+    if (this.#link.status !== 'up' || this.waiting.isKeyPending(name)) return this.waiting.add('key', [name])
     try {
       const delivery = await this.#sendDelete(name, onWritten)
       if (twice) await this.#sendDelete(name, onWritten)
       return { delivered: delivery.delivered, durability: 'redis' }
     } catch {
-      return this.#buffer('key', [name])
+      return this.waiting.add('key', [name])
     }
   }
 
   /** Redis could not be given a new value: it must not answer the old one when it is back. */
   deleteLater(name: string): void {
-    this.#buffer('key', [name])
+    this.waiting.add('key', [name])
   }
 
   /** What a script publishes with a value that was set. */
@@ -193,22 +141,21 @@ export class Invalidations {
 
   /** The server may have lost what it acknowledged: it is told again. */
   repair(): void {
-    this.#outbox.repair()
+    this.waiting.repair()
     this.#table.forgetAll()
   }
 
   /** @returns How many invalidations are lost with this process. */
   async close(flushWithinMs: number): Promise<number> {
-    const lost = await this.#outbox.flush(this.#link.status === 'up' ? flushWithinMs : 0)
-    this.#outbox.close()
+    const lost = await this.waiting.close(flushWithinMs)
     this.#subscription.close()
     return lost
   }
 
   async #invalidatePart(records: readonly TagRecord[]): Promise<Invalidated> {
     const names = records.map(({ name }) => name)
-    if (this.#link.status !== 'up' || names.some((name) => this.isTagPending(name))) {
-      return this.#buffer('tag', names)
+    if (this.#link.status !== 'up' || names.some((name) => this.waiting.isTagPending(name))) {
+      return this.waiting.add('tag', names)
     }
     const sentNonce = nonce()
     for (const record of records) this.#table.sent(record, sentNonce)
@@ -217,14 +164,12 @@ export class Invalidations {
       const { delivered } = await this.#send(names, sentNonce, (version) => {
         progress.written = true
         for (const record of records) this.#table.answered(record, version)
-        for (const name of names) {
-          this.#outbox.acknowledged(waitingKey('tag', name), { operation: 'tag', stamp: this.#stamps.next() })
-        }
+        for (const name of names) this.waiting.acknowledged(name)
       })
       return { delivered, durability: 'redis' }
     } catch (error) {
       if (!progress.written) for (const record of records) this.#table.failed(record)
-      const result = this.#buffer('tag', names)
+      const result = this.waiting.add('tag', names)
       if (isAway(error)) return result
       throw error
     }
@@ -278,58 +223,6 @@ export class Invalidations {
     )
     onWritten()
     return this.#bus.delivery(envelope, reply)
-  }
-
-  #buffer(operation: Operation, names: readonly string[]): Invalidated {
-    for (const name of names) this.#wait(operation, name)
-    return { delivered: false, durability: 'buffered' }
-  }
-
-  #wait(operation: Operation, name: string): void {
-    const key = waitingKey(operation, name)
-    // One that is not under way yet stands for this one as well.
-    if (this.#outbox.pending(key).length > (this.#replaying.get(key) ?? 0)) return
-    const epoch = rootScope.epoch
-    if (this.#outbox.size >= this.#options.maxBuffered && !(operation === 'tag' && name === epoch)) {
-      const record = this.#table.acquire(epoch)
-      this.#table.invalidateHere(record)
-      this.#table.release(record)
-      this.#wait('tag', epoch)
-      return
-    }
-    this.#outbox.add(key, { operation, stamp: this.#stamps.next() })
-  }
-
-  async #replay(client: RedisClient, key: string, count: number): Promise<void> {
-    const { keys, tagTtlMs, topic } = this.#options
-    const name = key.slice(1)
-    this.#replaying.set(key, count)
-    try {
-      if (key.startsWith('k')) {
-        const entry = keys.entry(name)
-        await client.del(entry, keys.lock(entry))
-        const { channel, message } = this.announcement(name)
-        await client.publish(channel, message)
-        return
-      }
-      const sentNonce = nonce()
-      const { membersKey, channel, message } = this.#bus.envelope(
-        topic,
-        changeText({ version: sentNonce, tags: [name] }),
-      )
-      if (this.#link.traits.cluster) {
-        await renewTagScript.run(client, [keys.tag(name)], [sentNonce, tagTtlMs])
-        await client.publish(channel, message)
-      } else {
-        await invalidateScript.run(
-          client,
-          [membersKey, keys.tag(name)],
-          [sentNonce, tagTtlMs, channel, message],
-        )
-      }
-    } finally {
-      this.#replaying.delete(key)
-    }
   }
 
   #heard(payload: string): void {

@@ -1,6 +1,6 @@
 import type { RedisArgument } from '@stayfast/redis-kit'
 import type { TagVersion } from '../tags/tag-version.js'
-import type { LockKind, LockReply } from './cache-scripts.js'
+import type { LockKind, LockReply } from './lock-scripts.js'
 
 /** Somebody who wants to load a key. Names are keys in Redis. */
 export interface LockRequest {
