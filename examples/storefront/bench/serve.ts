@@ -8,6 +8,7 @@ import taggedCache from '@stayfast/tagged-cache'
 import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis'
+import { randomUUID } from 'node:crypto'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import { salesReport } from './report.js'
@@ -92,7 +93,7 @@ async function stayfast(app: FastifyInstance): Promise<void> {
   await app.register(taggedCache)
   await app.register(session, { secret, secure: false })
   app.post('/login', async (request) => {
-    await app.sessions.login(request, { userId: 'ada', tenantId: vendorId, roles: ['vendor'] })
+    await app.sessions.login(request, { userId: randomUUID(), tenantId: vendorId, roles: ['vendor'] })
     return {}
   })
   app.get('/report', { preHandler: app.sessions.requireAuth }, ({ principal }) => {

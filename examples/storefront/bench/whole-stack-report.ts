@@ -75,7 +75,7 @@ export function withWholeStackFigures(
     '',
     `Stayfast answers ${ratioTo(results, 'usual')} × as many as the usual stack, and ` +
       `${Math.round(100 * ratioTo(results, 'bare'))} % of bare Fastify. Medians of ${runs} runs of ${secondsPerRun} s ` +
-      `with ${connections} connections, in turns, each stack in a process of its own beside Redis and the client; ` +
+      `with ${connections} connections of as many users, all from one address, in turns, each stack in a process of its own beside Redis and the client; ` +
       `Node ${node}, Redis ${redis}, ` +
       `${Object.entries(packages)
         .map(([name, version]) => `${name} ${version}`)

@@ -19,12 +19,15 @@ const runs = Number(process.env['BENCH_RUNS'] ?? 7)
 const secondsPerRun = Number(process.env['BENCH_SECONDS'] ?? 4)
 const connections = 64
 const countedRequests = 2_000
+/** Who is signed in; one after another asks. */
+const users = 64
 
 interface Subject {
   readonly stack: Stack
   readonly process: ManagedProcess
   readonly url: string
-  readonly cookie: string
+  /** A question of each user. */
+  readonly requests: readonly autocannon.Request[]
   readonly samples: Sample[]
 }
 
@@ -37,15 +40,19 @@ async function start(stack: Stack): Promise<Subject> {
     readyWhen: listening,
   })
   const url = listening.exec(await process.waitForLine(listening))?.[1] ?? ''
-  const login = await fetch(`${url}/login`, { method: 'POST' })
-  const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? ''
-  const got = await (await fetch(`${url}/report`, { headers: { cookie } })).text()
-  if (got !== JSON.stringify(salesReport('vendor-1'))) throw new Error(`${stack} answered ${got}`)
+  const requests: autocannon.Request[] = []
+  for (let user = 0; user < users; user += 1) {
+    const login = await fetch(`${url}/login`, { method: 'POST' })
+    const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? ''
+    const got = await (await fetch(`${url}/report`, { headers: { cookie } })).text()
+    if (got !== JSON.stringify(salesReport('vendor-1'))) throw new Error(`${stack} answered ${got}`)
+    requests.push({ method: 'GET', path: '/report', headers: { cookie } })
+  }
   if (stack !== 'bare') {
     const { status } = await fetch(`${url}/report`)
     if (status !== 401) throw new Error(`${stack} answered a visitor with ${status}`)
   }
-  return { stack, process, url, cookie, samples: [] }
+  return { stack, process, url, requests, samples: [] }
 }
 
 async function cpuUs(url: string): Promise<number> {
@@ -53,9 +60,9 @@ async function cpuUs(url: string): Promise<number> {
   return us
 }
 
-async function measure({ url, cookie }: Subject, duration: number): Promise<Sample> {
+async function measure({ url, requests: questions }: Subject, duration: number): Promise<Sample> {
   const before = await cpuUs(url)
-  const result = await autocannon({ url: `${url}/report`, connections, duration, headers: { cookie } })
+  const result = await autocannon({ url, connections, duration, requests: [...questions] })
   if (result.non2xx > 0 || result.errors > 0) throw new Error('requests failed')
   const requests = result['2xx']
   return {
@@ -66,9 +73,9 @@ async function measure({ url, cookie }: Subject, duration: number): Promise<Samp
 }
 
 /** Counted apart from the timed runs, which counting would slow down. */
-async function commandsPerRequest({ url, cookie }: Subject): Promise<number> {
+async function commandsPerRequest({ url, requests }: Subject): Promise<number> {
   const counts = await server.countCommands(async () => {
-    await autocannon({ url: `${url}/report`, connections, amount: countedRequests, headers: { cookie } })
+    await autocannon({ url, connections, amount: countedRequests, requests: [...requests] })
   })
   const sum = Object.values(counts).reduce((sum, count) => sum + count, 0)
   return Number((sum / countedRequests).toFixed(2))

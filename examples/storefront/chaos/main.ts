@@ -1,11 +1,12 @@
-import { writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { startCatalogueServer } from './catalogue-server.js'
 import { chooseFaults } from './faults/choose-faults.js'
 import { type Fault } from './faults/fault.js'
 import { type FaultResult, faultResult } from './fault-result.js'
 import { type ChaosOptions, readOptions, usage } from './options.js'
 import { Progress } from './progress.js'
-import { faultText, makeReport, summaryText } from './report.js'
+import { faultText, makeReport, type Report, summaryText } from './report.js'
+import { withChaosFigures } from './report-table.js'
 import { fullPace, play, shortPace } from './scenario.js'
 import { seedFor } from './seed-for.js'
 
@@ -21,7 +22,7 @@ try {
 
 /** Plays the faults one after another; the exit code. */
 async function run(options: ChaosOptions, faults: readonly Fault[]): Promise<number> {
-  const { seed, rate, cycles, short, plain, json, logs } = options
+  const { seed, rate, cycles, short, plain, json, record, logs } = options
   const app = plain ? 'plain' : 'storefront'
   const say = (text: string): void => void process.stdout.write(`${text}\n`)
   say(`seed ${seed}: ${faults.length} faults against two processes of the ${app} app`)
@@ -55,6 +56,16 @@ async function run(options: ChaosOptions, faults: readonly Fault[]): Promise<num
   const report = makeReport({ app, seed, rate, database: catalogue.kind }, results)
   say(summaryText(report))
   if (json !== undefined) await writeFile(json, `${JSON.stringify(report, undefined, 2)}\n`)
+  if (record) await keep(report)
   // A comparison is no test of somebody else's way.
   return report.passed || plain ? 0 : 1
+}
+
+/** In the sources, beside the README that shows it. */
+async function keep(report: Report): Promise<void> {
+  const folder = new URL('../chaos/', import.meta.url)
+  await mkdir(new URL('results/', folder), { recursive: true })
+  await writeFile(new URL('results/chaos.json', folder), `${JSON.stringify(report, undefined, 2)}\n`)
+  const readme = new URL('README.md', folder)
+  await writeFile(readme, withChaosFigures(await readFile(readme, 'utf8'), report))
 }

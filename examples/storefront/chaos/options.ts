@@ -18,6 +18,8 @@ export interface ChaosOptions {
   cycles: number
   /** Where the report goes as JSON. */
   json: string | undefined
+  /** Keeps the report as the one that the README shows. */
+  record: boolean
   /** Folder for what the processes have logged, a file for each. */
   logs: string | undefined
 }
@@ -32,6 +34,7 @@ export const usage = `Plays faults of Redis against two storefront processes und
   --cycles n            repetitions of the fault "cycles"; 50 by default
   --plain               the same load against a plain app on @fastify/redis, for comparison
   --json file           writes the report there as well
+  --record              keeps the report as the one that chaos/README.md shows
   --logs folder         keeps what the processes log there
   --help                shows this
 
@@ -56,6 +59,7 @@ export function readOptions(args: readonly string[]): ChaosOptions | undefined {
       topology: { type: 'string' },
       short: { type: 'boolean', default: false },
       plain: { type: 'boolean', default: false },
+      record: { type: 'boolean', default: false },
       rate: { type: 'string' },
       cycles: { type: 'string' },
       json: { type: 'string' },
@@ -73,6 +77,7 @@ export function readOptions(args: readonly string[]): ChaosOptions | undefined {
     rate: whole('rate', values.rate) ?? (values.short ? defaults.shortRate : defaults.rate),
     cycles: whole('cycles', values.cycles) ?? defaults.cycles,
     json: values.json,
+    record: values.record,
     logs: values.logs,
   }
 }

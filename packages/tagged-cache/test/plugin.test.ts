@@ -33,14 +33,17 @@ t.test('it reports its link and its numbers to whoever asks, without a command',
   const { app } = createApp(t)
   app.register(taggedCache, { redis: link })
   await app.ready()
-  await app.taggedCache.getOrSet('a', () => 1, { tags: ['x'] })
-  await app.taggedCache.getOrSet('a', () => 2, { tags: ['x'] })
-  const report = healthReporterOf(app.taggedCache)?.()
-  t.equal(report?.link, link)
-  t.match(report, {
+  const report = healthReporterOf(app.taggedCache)
+  // Until it has heard of the others, each read is checked or loaded.
+  await eventually(async () => {
+    await app.taggedCache.getOrSet('a', () => 1, { tags: ['x'] })
+    return (report?.().counts?.['hits_total'] ?? 0) > 0
+  })
+  t.equal(report?.().link, link)
+  t.match(report?.(), {
     plugin: 'tagged-cache',
     holds: 'cache',
-    counts: { hits_total: 1, misses_total: 1, stale_total: 0, entries: 1, pending_invalidations: 0 },
+    counts: { hits_total: 1, misses_total: Number, stale_total: 0, entries: 1, pending_invalidations: 0 },
   })
 })
 
