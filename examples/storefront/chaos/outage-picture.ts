@@ -19,6 +19,8 @@ export interface PicturePanel {
 const fromMs = -2_000
 const untilMs = 9_000
 const [quickestMs, slowestMs] = [1, 15_000]
+/** Longer than this is felt. */
+const promptMs = 100
 const gridMs = [1, 10, 100, 1_000, 10_000]
 const panel = { width: 470, height: 300, left: 58, top: 64, gap: 24 }
 
@@ -97,13 +99,15 @@ function y(milliseconds: number): number {
 /** What the dots add up to, from the strike to a second behind its end. */
 function captionOf({ requests, outageMs }: PicturePanel): readonly string[] {
   const during = requests.filter(({ sentAfterMs }) => sentAfterMs >= 0 && sentAfterMs <= outageMs)
-  const share = (fate: Fate): string => {
-    const count = during.filter(({ outcome }) => fateOf(outcome) === fate).length
+  const share = (fate: Fate, withinMs = Infinity): string => {
+    const count = during.filter(
+      ({ outcome, milliseconds }) => fateOf(outcome) === fate && milliseconds <= withinMs,
+    ).length
     return `${Math.round((100 * count) / Math.max(1, during.length))} %`
   }
   const longestMs = Math.max(0, ...during.map(({ milliseconds }) => milliseconds))
   return [
-    `in the outage ${share('answered')} answered`,
+    `in the outage ${share('answered', promptMs)} answered within ${promptMs} ms`,
     `${share('failed')} failed`,
     `the longest took ${(longestMs / 1000).toFixed(1)} s`,
   ]
