@@ -107,9 +107,9 @@ function captionOf({ requests, outageMs }: PicturePanel): readonly string[] {
   }
   const longestMs = Math.max(0, ...during.map(({ milliseconds }) => milliseconds))
   return [
-    `in the outage ${share('answered', promptMs)} answered within ${promptMs} ms`,
+    `${share('answered', promptMs)} answered within ${promptMs} ms`,
     `${share('failed')} failed`,
-    `the longest took ${(longestMs / 1000).toFixed(1)} s`,
+    `longest ${(longestMs / 1000).toFixed(1)} s`,
   ]
 }
 
