@@ -149,7 +149,7 @@ t.test(
     const viewer = { userId: 'one', admin: false, sessions: () => Promise.resolve(undefined) }
     const { body } = streams.open(viewer)
     t.equal(attended, 1)
-    const told = await Promise.race([text(body), delay(20_000, 'never')])
+    const told = await Promise.race([text(body), delay(20_000, 'never', { ref: false })])
     t.equal(told.match(/event: figures/g)?.length, 1)
     t.match(told, /event: beat/)
     t.match(told, 'event: sessions\ndata: {"sessions":null}')
