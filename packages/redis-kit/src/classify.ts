@@ -20,7 +20,7 @@ const refusals: readonly Refusal[] = [
     remedy: 'connect to the primary; after a failover this passes by itself',
   },
   {
-    pattern: /^(-)?LOADING /,
+    pattern: /^LOADING /,
     reason: 'loading',
     remedy: 'wait until the server has loaded its data',
   },
@@ -47,7 +47,8 @@ const refusals: readonly Refusal[] = [
     remedy: "raise the plan's limit with the provider",
   },
   {
-    pattern: /^(NOAUTH|NOPERM|WRONGPASS) /,
+    pattern:
+      /^(NOAUTH|NOPERM|WRONGPASS) |^(ERR )?(ACL failure in script|The user executing the script can't run)/,
     reason: 'no-permission',
     remedy: 'check the user, its password and its ACL',
   },
@@ -73,6 +74,14 @@ const networkCodes = new Set([
   'EHOSTDOWN',
 ])
 
+/** What Redis before 7 puts in front of what a command in a script was told. */
+const inScript = /^(ERR Error running script \(call to [^)]*\): )?(@user_script: ?\d+: )*-?/
+
+function refusalIn({ message }: Error): Refusal | undefined {
+  const said = message.replace(inScript, '')
+  return refusals.find(({ pattern }) => pattern.test(said))
+}
+
 function isServerReply(error: Error): boolean {
   return error.name === 'ReplyError'
 }
@@ -88,12 +97,6 @@ function withoutArguments(error: Error): Error {
   return redactError(error)
 }
 
-/** Says why a server that answers refused, or undefined when the reply is no refusal of that kind. */
-export function refusalReason(error: unknown): RefusalReason | undefined {
-  if (!(error instanceof Error)) return undefined
-  return refusals.find(({ pattern }) => pattern.test(error.message))?.reason
-}
-
 /**
  * Turns what a Redis client rejected with into what the caller can act on. What did not come from
  * Redis passes through unchanged.
@@ -102,7 +105,7 @@ export function classify(error: unknown, linkName: string): unknown {
   if (!(error instanceof Error)) return error
   if (error instanceof RedisUnavailableError) return error
   withoutArguments(error)
-  const refusal = refusals.find(({ pattern }) => pattern.test(error.message))
+  const refusal = refusalIn(error)
   if (refusal !== undefined && (isServerReply(error) || refusal.reason === 'quota')) {
     return new RedisRefusedError(`Redis (${linkName}) refused: ${refusal.reason}; ${refusal.remedy}.`, {
       reason: refusal.reason,

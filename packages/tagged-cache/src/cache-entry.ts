@@ -78,9 +78,14 @@ export function hasTags(entry: CacheEntry, wanted: readonly string[]): boolean {
   const { records, epochs } = entry
   for (let index = 0; index < wanted.length; index += 1) {
     const tag = wanted[index]
-    if (records[epochs + index]?.name !== tag && !records.some(({ name }) => name === tag)) return false
+    if (records[epochs + index]?.name !== tag && !isAmong(records, tag)) return false
   }
   return true
+}
+
+/** A function of its own: what the loop above had to keep for it would be made with each hit. */
+function isAmong(records: readonly TagRecord[], tag: string | undefined): boolean {
+  return records.some(({ name }) => name === tag)
 }
 
 /** What memory answers: the same value to everybody. */

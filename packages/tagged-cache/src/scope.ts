@@ -17,18 +17,16 @@ function escapePart(part: string): string {
  */
 export class Scope {
   readonly #prefix: string
+  /** Whether names in here are names of the whole cache, unless they begin with a mark. */
+  readonly isRoot: boolean
   /** The tags that every entry in here has: one for each scope around it, invalidated by `clear()`. */
   readonly epochs: readonly string[]
 
   /** Use {@link rootScope} and what leads on from it. */
   constructor(prefix: string, epochs: readonly string[]) {
     this.#prefix = prefix
+    this.isRoot = prefix === ''
     this.epochs = epochs
-  }
-
-  /** Whether names in here are names of the whole cache, unless they begin with a mark. */
-  get isRoot(): boolean {
-    return this.#prefix === ''
   }
 
   /** The tag that `clear()` invalidates. No tag of the app has this name, for none is empty. */
@@ -46,10 +44,9 @@ export class Scope {
 
   /** The name of a key, or of a tag, in the whole cache. */
   nameOf(name: string): string {
-    const first = name.charCodeAt(0)
-    // The two marks, compared as numbers: this runs on every hit.
-    if (first === 64 || first === 35) return `${this.#prefix}@@${name}`
-    return this.#prefix === '' ? name : this.#prefix + name
+    const first = name[0]
+    if (first === tenantMark || first === namespaceMark) return `${this.#prefix}@@${name}`
+    return this.isRoot ? name : this.#prefix + name
   }
 
   #within(mark: string, name: string): Scope {
