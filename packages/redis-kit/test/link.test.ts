@@ -1,9 +1,9 @@
-import { freePort, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { freePort, reaches, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import net from 'node:net'
 import t from 'tap'
 import { ClientLink, RedisMisuseError, RedisRefusedError, RedisUnavailableError } from '../dist/index.js'
-import { openLink, reaches, rejection } from './open-link.js'
+import { openLink, rejection } from './open-link.js'
 
 const deadlineMs = 400
 const heartbeatMs = 300
