@@ -8,13 +8,13 @@ import { buildApp } from '../dist/app.js'
 import { type Database } from '../dist/catalogue/database.js'
 import { readConfig } from '../dist/config.js'
 
-const LEFTOVERS_MS = 10_000
+const LEFTOVERS_MS = 30_000
 
-// What outlives its app would hold this process until it is killed without a word: it is named instead.
+// What outlives its app would hold this process until it is killed without a word: it fails, and is named.
 t.teardown(() => {
   setTimeout(() => {
     process.stderr.write(`still open after all tests: ${process.getActiveResourcesInfo().join(', ')}\n`)
-    process.exit()
+    process.exit(1)
   }, LEFTOVERS_MS).unref()
 })
 

@@ -187,6 +187,8 @@ export class ClientLink implements RedisLink {
     if (this.#state.status === 'closed') return
     const wasUp = this.#state.status === 'up'
     this.#become({ status: 'closed' })
+    // What is being prepared or asked for on this connection comes too late.
+    this.#connection += 1
     this.#client.off('connect', this.#onConnect)
     this.#client.off('ready', this.#onReady)
     this.#client.off('close', this.#onLost)

@@ -55,6 +55,7 @@ export class Subscriber {
 
   close(): void {
     this.#handlers.clear()
+    this.#connection += 1
     this.#leave()?.disconnect()
   }
 

@@ -1,6 +1,7 @@
-import { freePort, reaches, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { eventually, freePort, reaches, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import net from 'node:net'
+import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { ClientLink, RedisMisuseError, RedisRefusedError, RedisUnavailableError } from '../dist/index.js'
 import { openLink, rejection } from './open-link.js'
@@ -293,6 +294,35 @@ t.test('close is quick in every state, and a closed link refuses', async (t) => 
     await link.close()
   }
   server.thaw()
+})
+
+t.test('a link that is closed while it lets a connection in is done with it', async (t) => {
+  const server = await startRedisServer({}, t)
+  const late: Record<string, () => Promise<void>> = {
+    'that is refused': () => Promise.reject(new Error('not yet')),
+    'that is ready': () => Promise.resolve(),
+  }
+  for (const [which, prepared] of Object.entries(late)) {
+    let calls = 0
+    let end: () => void = () => undefined
+    const link = openLink(t, server.url, {
+      prepare: () => {
+        calls += 1
+        return new Promise((resolve) => {
+          end = () => {
+            resolve(prepared())
+          }
+        })
+      },
+    })
+    await eventually(() => calls === 1)
+    await link.close()
+    end()
+    // Twice as long as until the next try.
+    await delay(1000)
+    t.equal(calls, 1, `a connection ${which} is not tried again`)
+    t.equal(link.counters.connected, 0, `a connection ${which} is not taken for one that is up`)
+  }
 })
 
 t.test(
