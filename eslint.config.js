@@ -1,7 +1,7 @@
 import { createNodeResolver, importX } from 'eslint-plugin-import-x'
 import tseslint from 'typescript-eslint'
 
-/** Arrows point one way: examples → plugins → redis-kit; tests alone use test-kit. */
+/** Arrows point one way: examples → plugins → redis-kit; tests alone use test-kit and link-test-kit. */
 function mayNotImport(files, ignores, names, message) {
   return {
     files,
@@ -63,12 +63,12 @@ export default tseslint.config(
   },
   mayNotImport(
     ['packages/*/src/**/*.ts'],
-    ['packages/redis-kit/**'],
+    ['packages/redis-kit/**', 'packages/link-test-kit/**'],
     '(?!redis-kit(?:/|$)).*',
     'A plugin never imports a plugin: they meet on the Fastify instance.',
   ),
   mayNotImport(['packages/redis-kit/src/**/*.ts'], [], '.*', 'redis-kit stands on none of the others.'),
-  mayNotImport(['examples/*/src/**/*.ts'], [], 'test-kit', 'Only tests import test-kit.'),
+  mayNotImport(['examples/*/src/**/*.ts'], [], '(?:link-)?test-kit', 'Only tests import test-kit.'),
   {
     // tap ends a test when its async function returns, awaiting or not.
     files: ['**/test/**/*.ts'],

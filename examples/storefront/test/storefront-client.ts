@@ -1,24 +1,7 @@
 import { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
+import { type Order, type Product } from '../dist/dashboard/browser/api-types.js'
 import { vendorOf } from '../dist/instances/vendor-of.js'
 import { DEMO_PASSWORD } from './open-storefront.js'
-
-export interface Product {
-  id: string
-  name: string
-  sku: string
-  priceCents: number
-  stock: number
-  updatedAt: string
-}
-
-export interface Order {
-  id: string
-  productId: string
-  quantity: number
-  totalCents: number
-  status: string
-  createdAt: string
-}
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 

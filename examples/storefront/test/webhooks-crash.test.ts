@@ -7,8 +7,8 @@ import {
 } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
+import { type Order } from '../dist/dashboard/browser/api-types.js'
 import { startPostgres } from './postgres-server.js'
-import { type Order } from './storefront-client.js'
 
 const SERVER = new URL('../dist/server.js', import.meta.url)
 const SENDER = new URL('../dist/bin/send-webhook.js', import.meta.url)

@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { eventually, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import redisConnection from '@stayfast/redis-connection'
 import tenantInstanceStore from '@stayfast/tenant-instance-store'
@@ -9,7 +10,6 @@ import t, { type Test } from 'tap'
 import { defaultThresholds } from '../dist/alarms/thresholds.js'
 import type { Alarm, HealthOptions, Thresholds } from '../dist/index.js'
 import { openApp } from './support/open-app.js'
-import { openLink } from './support/open-link.js'
 
 /** So that nothing but the test samples. */
 const never = { sampleEveryMs: 3_600_000, sampleBilledEveryMs: 3_600_000 } as const satisfies HealthOptions

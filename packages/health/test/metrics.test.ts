@@ -1,10 +1,10 @@
-import { startRedisServer } from '@stayfast/test-kit'
+import { openLink } from '@stayfast/link-test-kit'
+import { reaches, startRedisServer } from '@stayfast/test-kit'
 import redisConnection from '@stayfast/redis-connection'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import health, { healthReport, type HealthReport } from '../dist/index.js'
 import { createApp, openApp, probe } from './support/open-app.js'
-import { openLink, reaches } from './support/open-link.js'
 
 const server = await startRedisServer({}, t)
 

@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import fastifyRedis from '@fastify/redis'
 import redisConnection from '@stayfast/redis-connection'
@@ -5,7 +6,6 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import health from '../dist/index.js'
 import { createApp, openApp, probe } from './support/open-app.js'
-import { openLink } from './support/open-link.js'
 
 const server = await startRedisServer({}, t)
 

@@ -1,4 +1,4 @@
-import { startRedisServer } from '@stayfast/test-kit'
+import { reaches, startRedisServer } from '@stayfast/test-kit'
 import redisConnection from '@stayfast/redis-connection'
 import { adoptClient } from '@stayfast/redis-kit'
 import { Redis as Valkey } from 'iovalkey'
@@ -9,7 +9,6 @@ import { observeBudget } from '../dist/alarms/link-observations.js'
 import { defaultThresholds } from '../dist/alarms/thresholds.js'
 import { UsageMeter } from '../dist/usage/usage-meter.js'
 import { openApp } from './support/open-app.js'
-import { reaches } from './support/open-link.js'
 
 const minuteMs = 60_000
 const dayMs = 1440 * minuteMs

@@ -1,10 +1,10 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import fc from 'fast-check'
 import t from 'tap'
 import type { Algorithm, Limit, Run } from '../dist/algorithms/limit.js'
 import { bucketUs } from '../dist/algorithms/sliding-window.js'
 import { MemoryLimitStore } from '../dist/stores/memory-limit-store.js'
-import { openLink } from './open-link.js'
 import { mostWithin, referenceModel } from './reference-models.js'
 import { virtualRedis } from './virtual-redis.js'
 

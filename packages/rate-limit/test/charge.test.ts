@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import fc from 'fast-check'
 import t from 'tap'
@@ -5,7 +6,6 @@ import { newUsage } from '../dist/algorithms/counters.js'
 import { intervalUs } from '../dist/algorithms/gcra.js'
 import { bucketUs, countedBuckets } from '../dist/algorithms/sliding-window.js'
 import type { Algorithm, Limit, Usage } from '../dist/algorithms/limit.js'
-import { openLink } from './open-link.js'
 import { virtualRedis } from './virtual-redis.js'
 
 const algorithms = ['sliding-window', 'gcra', 'fixed-window'] as const satisfies Algorithm[]

@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import type { FastifyInstance } from 'fastify'
@@ -5,7 +6,6 @@ import t from 'tap'
 import type { RateLimitOptions } from '../dist/index.js'
 import { limitScripts } from '../dist/stores/limit-scripts.js'
 import { openApp, statuses } from './open-app.js'
-import { openLink } from './open-link.js'
 
 const server = await startRedisServer({}, t)
 let apps = 0

@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { openLink } from '@stayfast/link-test-kit'
 import t from 'tap'
 import { startRedisServer } from '@stayfast/test-kit'
 import type { RunDecision } from '../dist/algorithms/limit.js'
 import { MemoryLimitStore } from '../dist/stores/memory-limit-store.js'
 import { RedisLimitStore } from '../dist/stores/redis-limit-store.js'
 import { limitStoreContract } from './limit-store-contract.js'
-import { openLink } from './open-link.js'
 
 /** Calendar windows of it do not end in the middle of a test. */
 const longUs = 1000 * 86_400_000_000

@@ -1,10 +1,10 @@
+import { openLink } from '@stayfast/link-test-kit'
 import type { ClientLinkOptions, RedisLink } from '@stayfast/redis-kit'
 import type { Test } from 'tap'
 import type { Limit } from '../dist/algorithms/limit.js'
 import { SharedCounters, type SharedCountersOptions } from '../dist/shared-counters.js'
 import { countsBy } from '../dist/stores/limit-store.js'
 import type { Ask, Verdict } from '../dist/verdict.js'
-import { openLink } from './open-link.js'
 
 /** A process of its own, as far as Redis can tell. */
 export interface LimitProcess {

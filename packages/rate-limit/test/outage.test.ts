@@ -1,9 +1,8 @@
-import { eventually, startFaultProxy, startRedisServer, type RedisServer } from '@stayfast/test-kit'
+import { eventually, reaches, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import t, { type Test } from 'tap'
 import { limitScripts } from '../dist/stores/limit-scripts.js'
 import { shareOf } from '../dist/shared-counters.js'
 import { allowed, askFor, decidedBy, limitOf, openProcess, type LimitProcess } from './open-process.js'
-import { reaches } from './open-link.js'
 import type { Verdict } from '../dist/verdict.js'
 
 /** Two processes that know of each other. */

@@ -1,11 +1,10 @@
 import { ClientLink, type RedisLink } from '@stayfast/redis-kit'
-import { startCluster, startRedisServer, startSentinel } from '@stayfast/test-kit'
+import { reaches, startCluster, startRedisServer, startSentinel } from '@stayfast/test-kit'
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { RedisLimitStore } from '../dist/stores/redis-limit-store.js'
 import { limitStoreContract } from './limit-store-contract.js'
 import { openApp } from './open-app.js'
-import { reaches } from './open-link.js'
 
 /** A machine that is busy is no outage: these tests ask what is decided, not how soon. */
 const deadlineMs = 20_000

@@ -1,7 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { performance } from 'node:perf_hooks'
+import { parseMessage, type Message } from './bus-message.js'
 import { beatScript, leaveScript, publishScript, type BusReply } from './bus-script.js'
 import { Confirmations } from './confirmations.js'
+import { EchoLease } from './echo-lease.js'
 import { Keyspace } from './keyspace.js'
 import type { RedisLink, Subscription } from './link.js'
 
@@ -39,43 +40,8 @@ export interface Envelope {
   readonly message: string
 }
 
-interface Message {
-  readonly id: string
-  readonly from: string
-  readonly topic: string
-  readonly payload: string
-  /** Nobody waits for a confirmation. */
-  readonly quiet?: boolean
-}
-
-/** Beats per lease: two may be lost before memory is distrusted. */
-const beatsPerLease = 3
 /** Publications that wait for confirmations at most; further ones are told as not delivered. */
 const waitingAtMost = 10_000
-
-function isMessage(value: unknown): value is Message {
-  return (
-    typeof value === 'object' &&
-    value !== null &&
-    'id' in value &&
-    typeof value.id === 'string' &&
-    'from' in value &&
-    typeof value.from === 'string' &&
-    'topic' in value &&
-    typeof value.topic === 'string' &&
-    'payload' in value &&
-    typeof value.payload === 'string'
-  )
-}
-
-function parseMessage(text: string): Message | undefined {
-  try {
-    const value: unknown = JSON.parse(text)
-    return isMessage(value) ? value : undefined
-  } catch {
-    return undefined
-  }
-}
 
 /**
  * Keeps the memories of several processes coherent.
@@ -111,16 +77,14 @@ export class Bus {
   readonly #keyspace: Keyspace
   readonly #channels: Keyspace
   readonly #confirm: boolean
+  readonly #lease: EchoLease
   readonly #confirmations = new Confirmations()
   readonly #handlers = new Map<string, Set<BusHandler>>()
-  readonly #sentMs = new Map<string, number>()
   readonly #toConfirm = new Map<string, string[]>()
   readonly #subscriptions: Subscription[] = []
   readonly #stopListening: () => void
   #confirming = false
   #hearing = new Set<string>()
-  #leaseUntilMs = -Infinity
-  #beatNumber = 0
   #messageNumber = 0
   #members = 1
   #beatTimer: NodeJS.Timeout | undefined
@@ -130,6 +94,7 @@ export class Bus {
     const { billedByCommand } = options.link.traits
     this.#link = options.link
     this.leaseMs = options.leaseMs ?? (billedByCommand ? 30_000 : 2000)
+    this.#lease = new EchoLease(this.leaseMs)
     this.#confirm = options.confirm ?? !billedByCommand
     this.#keyspace = new Keyspace(() => this.#link.keyPrefix)
     this.#channels = new Keyspace(options.link.channelPrefix)
@@ -147,7 +112,7 @@ export class Bus {
 
   /** Whether this process may answer from memory now: its lease is running. */
   get covered(): boolean {
-    return performance.now() < this.#leaseUntilMs
+    return this.#lease.running
   }
 
   /** Live processes at the last beat, this one included; the last known number while Redis is away. */
@@ -214,7 +179,7 @@ export class Bus {
   async close(): Promise<void> {
     if (this.#closed) return
     this.#closed = true
-    this.#leaseUntilMs = -Infinity
+    this.#lease.lose()
     this.#stopListening()
     clearTimeout(this.#beatTimer)
     for (const subscription of this.#subscriptions) subscription.close()
@@ -246,8 +211,7 @@ export class Bus {
         },
         onLost: () => {
           this.#hearing.delete(channel)
-          this.#leaseUntilMs = -Infinity
-          this.#sentMs.clear()
+          this.#lease.lose()
         },
       }),
     )
@@ -263,14 +227,10 @@ export class Bus {
     if (this.#closed) return
     this.#beatTimer = setTimeout(() => {
       this.#beat()
-    }, this.leaseMs / beatsPerLease)
+    }, this.#lease.beatEveryMs)
     // Without both channels a beat would claim a membership that cannot be kept.
     if (this.#link.status !== 'up' || this.#hearing.size < 2) return
-    this.#beatNumber += 1
-    const beat = `beat:${this.#beatNumber}`
-    this.#sentMs.set(beat, performance.now())
-    const oldest = this.#sentMs.size > 2 * beatsPerLease ? this.#sentMs.keys().next().value : undefined
-    if (oldest !== undefined) this.#sentMs.delete(oldest)
+    const beat = this.#lease.beat()
     this.#link
       .run((client) =>
         beatScript.run(
@@ -297,12 +257,7 @@ export class Bus {
   }
 
   #onInbox(text: string): void {
-    if (text.startsWith('beat:')) {
-      const sentMs = this.#sentMs.get(text)
-      this.#sentMs.delete(text)
-      if (sentMs !== undefined) this.#leaseUntilMs = Math.max(this.#leaseUntilMs, sentMs + this.leaseMs)
-      return
-    }
+    if (this.#lease.echo(text)) return
     const [, member, ids] = /^ok:([^:]+):(.*)$/.exec(text) ?? []
     if (member === undefined || ids === undefined) return
     for (const id of ids.split(',')) this.#confirmations.confirm(id, member)

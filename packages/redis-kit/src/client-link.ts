@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import { classify } from './classify.js'
 import { isClusterClient, type RedisClient } from './client.js'
 import { startDeadline } from './deadline.js'
-import { isRedisRefused, isRedisUnavailable, RedisUnavailableError } from './errors.js'
+import { isRedisUnavailable, RedisUnavailableError } from './errors.js'
+import { Heartbeat } from './heartbeat.js'
 import type { LinkState, LinkStatus, StateListener } from './link-state.js'
 import type {
   LinkCounters,
@@ -14,11 +14,12 @@ import type {
 } from './link.js'
 import { openNodeSubscriber } from './node-subscriber.js'
 import { PrimaryWatch } from './primary-watch.js'
+import { Pulse } from './pulse.js'
 import { redactError } from './redacted-error.js'
 import { RedisClock } from './redis-clock.js'
 import { Revival } from './revival.js'
-import { signOfLife } from './sign-of-life.js'
 import { Subscriber } from './subscriber.js'
+import { TimedCommands } from './timed-commands.js'
 
 /** How a {@link ClientLink} watches its client. Times in milliseconds. */
 export interface ClientLinkOptions {
@@ -75,21 +76,20 @@ export class ClientLink implements RedisLink {
   readonly #deadlineMs: number
   readonly #listeners = new Set<StateListener>()
   readonly #renewalListeners = new Set<() => void>()
+  readonly #commands: TimedCommands
   readonly #primaries: PrimaryWatch | undefined
+  readonly #pulse: Pulse
+  readonly #heartbeat: Heartbeat
   readonly #revival: Revival | undefined
   #state: LinkState = { status: 'connecting', sinceMs: performance.now() }
-  readonly #counters = { answered: 0, refused: 0, missed: 0, connected: 0 }
+  #refused = 0
+  #connected = 0
   /** The link was up before and has been down since. */
   #wasLost = false
-  #lastAnswerMs = performance.now()
   /** Counts connections, so that what one of them was asked cannot speak for the next. */
   #connection = 0
-  #pendingAsk: Promise<unknown> | undefined
-  /** On a Cluster: settled when all shards have answered the last call, not only one. */
-  #complete: Promise<void> | undefined
   #lastError: Error | undefined
   #lastReadOnlyResetMs = -Infinity
-  #heartbeat: NodeJS.Timeout | undefined
   #admitAgain: NodeJS.Timeout | undefined
   #cancelHandshake: () => void = () => undefined
   #subscriber: Subscriber | undefined
@@ -101,6 +101,13 @@ export class ClientLink implements RedisLink {
     this.#options = options
     this.#client = options.client
     this.#deadlineMs = options.deadlineMs ?? defaults.deadlineMs
+    this.#commands = new TimedCommands({
+      name: options.name,
+      client: options.client,
+      onReadOnly: () => {
+        this.#leaveReadOnly()
+      },
+    })
     this.#primaries = isClusterClient(options.client)
       ? new PrimaryWatch({
           client: options.client,
@@ -115,6 +122,14 @@ export class ClientLink implements RedisLink {
           },
         })
       : undefined
+    this.#pulse = new Pulse(options.client, this.clock, this.#primaries)
+    this.#heartbeat = new Heartbeat({
+      everyMs: options.heartbeatMs ?? defaults.heartbeatMs,
+      silentMs: () => this.#commands.silentMs,
+      beat: () => this.run(() => this.#pulse.ask()),
+      // A missed heartbeat has made the link suspect; the next one is due when it is up again.
+      goesOn: () => this.#state.status === 'up',
+    })
     this.#revival = options.owned ? new Revival(options.client) : undefined
     this.#client.on('connect', this.#onConnect)
     this.#client.on('ready', this.#onReady)
@@ -135,7 +150,8 @@ export class ClientLink implements RedisLink {
   }
 
   get counters(): LinkCounters {
-    return { ...this.#counters }
+    const { answered, missed } = this.#commands
+    return { answered, refused: this.#refused, missed, connected: this.#connected }
   }
 
   get keyPrefix(): string {
@@ -144,10 +160,10 @@ export class ClientLink implements RedisLink {
 
   run<T>(work: (client: RedisClient) => Promise<T>, options?: RunOptions): Promise<T> {
     if (this.#state.status !== 'up') {
-      this.#counters.refused += 1
+      this.#refused += 1
       return Promise.reject(this.#refusal())
     }
-    return this.#settle(work, options?.deadlineMs ?? this.#deadlineMs, (error) => {
+    return this.#commands.run(work, options?.deadlineMs ?? this.#deadlineMs, (error) => {
       this.#missed(error)
     })
   }
@@ -178,7 +194,7 @@ export class ClientLink implements RedisLink {
     this.#client.off('close', this.#onLost)
     this.#client.off('end', this.#onLost)
     this.#cancelHandshake()
-    clearTimeout(this.#heartbeat)
+    this.#heartbeat.stop()
     clearTimeout(this.#admitAgain)
     this.#primaries?.stop()
     this.#revival?.stop()
@@ -193,7 +209,7 @@ export class ClientLink implements RedisLink {
       return
     }
     // QUIT lets replies arrive that are on their way, but on a dead connection it is never answered.
-    if (wasUp) await this.#settle(() => this.#client.quit(), closeMs).catch(() => undefined)
+    if (wasUp) await this.#commands.run(() => this.#client.quit(), closeMs).catch(() => undefined)
     this.#client.disconnect()
   }
 
@@ -221,48 +237,6 @@ export class ClientLink implements RedisLink {
     })
   }
 
-  /** Settles with the work or at its deadline, whichever comes first, whatever the client does. */
-  #settle<T>(
-    work: (client: RedisClient) => Promise<T>,
-    deadlineMs: number,
-    onMissed?: (error: RedisUnavailableError) => void,
-  ): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const cancel = startDeadline(deadlineMs, () => {
-        const error = new RedisUnavailableError(
-          `Redis (${this.name}) did not answer within ${deadlineMs} ms; the command may still run. Try again later.`,
-          { outcome: 'unknown', status: 'suspect' },
-        )
-        this.#counters.missed += 1
-        reject(error)
-        onMissed?.(error)
-      })
-      const fail = (error: unknown): void => {
-        cancel()
-        const classified = classify(error, this.name)
-        if (!isRedisUnavailable(classified)) this.#answered()
-        if (isRedisRefused(classified) && classified.reason === 'read-only') this.#leaveReadOnly()
-        // The client's own error is the caller's to see when it did not come from Redis.
-        // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors
-        reject(classified)
-      }
-      try {
-        work(this.#client).then((value) => {
-          cancel()
-          this.#answered()
-          resolve(value)
-        }, fail)
-      } catch (error) {
-        fail(error)
-      }
-    })
-  }
-
-  #answered(): void {
-    this.#counters.answered += 1
-    this.#lastAnswerMs = performance.now()
-  }
-
   readonly #onConnect = (): void => {
     this.#cancelHandshake()
     this.#cancelHandshake = startDeadline(this.#options.handshakeMs ?? defaults.handshakeMs, () => {
@@ -287,7 +261,7 @@ export class ClientLink implements RedisLink {
 
   readonly #onLost = (): void => {
     this.#cancelHandshake()
-    clearTimeout(this.#heartbeat)
+    this.#heartbeat.stop()
     clearTimeout(this.#admitAgain)
     this.#revival?.start()
     this.#connection += 1
@@ -301,7 +275,7 @@ export class ClientLink implements RedisLink {
   /** While the link stays down, a new cause is told as a change of its own: `down` after `down`. */
   #goDown(cause: Error): void {
     const state = this.#state
-    this.#wasLost = this.#counters.connected > 0
+    this.#wasLost = this.#connected > 0
     this.#primaries?.stop()
     if (state.status !== 'down') this.#become({ status: 'down', sinceMs: performance.now(), cause })
     else if (state.cause.message !== cause.message) this.#become({ ...state, cause })
@@ -312,12 +286,12 @@ export class ClientLink implements RedisLink {
     try {
       const { prepare } = this.#options
       // Several round trips: where each takes most of a deadline, one for all would never be met.
-      if (prepare !== undefined) await this.#settle(prepare, prepareDeadlines * this.#deadlineMs)
+      if (prepare !== undefined) await this.#commands.run(prepare, prepareDeadlines * this.#deadlineMs)
       if (connection !== this.#connection) return
-      await this.#settle(async () => {
-        await this.#ask()
+      await this.#commands.run(async () => {
+        await this.#pulse.ask()
         // A command that meets a node while it is connecting would fail.
-        await this.#complete
+        await this.#pulse.complete
       }, this.#deadlineMs)
     } catch (error) {
       if (connection !== this.#connection) return
@@ -338,9 +312,9 @@ export class ClientLink implements RedisLink {
 
   #comeUp(): void {
     this.#lastError = undefined
-    this.#counters.connected += 1
+    this.#connected += 1
     this.#become({ status: 'up', sinceMs: performance.now() })
-    this.#scheduleHeartbeat()
+    this.#heartbeat.start()
     this.#primaries?.start()
     if (this.#wasLost) this.#renewed()
   }
@@ -352,25 +326,27 @@ export class ClientLink implements RedisLink {
 
   #missed(error: Error): void {
     const primaries = this.#primaries
-    if (primaries !== undefined && performance.now() - this.#lastAnswerMs < primaries.graceMs) {
+    if (primaries !== undefined && this.#commands.silentMs < primaries.graceMs) {
       // Some shard answers: the others need not suffer. If none does by now, the heartbeat will tell.
-      if (this.#state.status === 'up') void this.#ask().catch(() => undefined)
+      if (this.#state.status === 'up') void this.#pulse.ask().catch(() => undefined)
     } else this.#suspect(error)
   }
 
   #suspect(cause: Error): void {
     if (this.#state.status !== 'up') return
-    clearTimeout(this.#heartbeat)
+    this.#heartbeat.stop()
     this.#become({ status: 'suspect', sinceMs: performance.now(), cause })
     void this.#probe(this.#connection)
   }
 
   /** Asks a suspect connection for a sign of life; without one the socket is given up. */
   async #probe(connection: number): Promise<void> {
-    const alive = await this.#settle(() => this.#ask(), this.#deadlineMs).then(
-      () => true,
-      () => false,
-    )
+    const alive = await this.#commands
+      .run(() => this.#pulse.ask(), this.#deadlineMs)
+      .then(
+        () => true,
+        () => false,
+      )
     if (connection !== this.#connection || this.#state.status !== 'suspect') return
     if (alive) {
       this.#comeUp()
@@ -379,50 +355,6 @@ export class ClientLink implements RedisLink {
     this.#goDown(this.#state.cause)
     if (this.#options.owned) this.#reset()
     else this.#scheduleAdmission(connection)
-  }
-
-  #scheduleHeartbeat(): void {
-    clearTimeout(this.#heartbeat)
-    const heartbeatMs = this.#options.heartbeatMs ?? defaults.heartbeatMs
-    if (heartbeatMs === false) return
-    const idleMs = performance.now() - this.#lastAnswerMs
-    if (idleMs < heartbeatMs) {
-      this.#heartbeat = setTimeout(this.#onHeartbeatDue, heartbeatMs - idleMs)
-      return
-    }
-    void this.run(() => this.#ask())
-      .catch(() => undefined)
-      .then(() => {
-        // A missed heartbeat has made the link suspect; the next one is due when it is up again.
-        if (this.#state.status === 'up') this.#heartbeat = setTimeout(this.#onHeartbeatDue, heartbeatMs)
-      })
-  }
-
-  readonly #onHeartbeatDue = (): void => {
-    this.#scheduleHeartbeat()
-  }
-
-  /**
-   * Asks for a sign of life by TIME, which sets the clock as well. One at a time: on a client that
-   * queues while it is disconnected, one more with each probe would grow without bound.
-   */
-  #ask(): Promise<unknown> {
-    const sentMs = performance.now()
-    this.#pendingAsk ??= this.#signOfLife()
-      .then((reply) => {
-        this.clock.observe(reply, sentMs)
-      })
-      .finally(() => {
-        this.#pendingAsk = undefined
-      })
-    return this.#pendingAsk
-  }
-
-  #signOfLife(): Promise<unknown> {
-    if (this.#primaries === undefined) return signOfLife(this.#client)
-    const { first, complete } = this.#primaries.callTheRoll()
-    this.#complete = complete
-    return first
   }
 
   #leaveReadOnly(): void {

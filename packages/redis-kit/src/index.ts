@@ -19,6 +19,7 @@ export type {
   SubscriptionHandler,
 } from './link.js'
 export type { LinkState, LinkStatus, StateListener } from './link-state.js'
+export { FieldCipher, type EncryptionKey, type Undecipherable } from './field-cipher.js'
 export { Keyspace } from './keyspace.js'
 export { OffLink } from './off-link.js'
 export { OutageReporter, type OutageLogger, type OutageReporterOptions } from './outage-reporter.js'

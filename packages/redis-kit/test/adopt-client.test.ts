@@ -1,10 +1,10 @@
-import { startFaultProxy, startRedisServer, type RedisServer } from '@stayfast/test-kit'
+import { reaches, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import { Redis as Redis5 } from 'ioredis5'
 import { Redis as Valkey } from 'iovalkey'
 import t, { type Test } from 'tap'
 import { adoptClient, duplicateSafely, type RedisClient, type RedisLink } from '../dist/index.js'
-import { reaches, rejection } from './open-link.js'
+import { rejection } from './open-link.js'
 
 const libraries: Readonly<Record<string, (url: string, options?: object) => RedisClient>> = {
   'ioredis 6': (url, options = {}) => new Redis(url, options),

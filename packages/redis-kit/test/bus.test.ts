@@ -1,7 +1,7 @@
-import { eventually, startFaultProxy, startRedisServer, type RedisServer } from '@stayfast/test-kit'
+import { eventually, reaches, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import t, { type Test } from 'tap'
 import { Bus, type BusOptions, type ClientLinkOptions } from '../dist/index.js'
-import { openLink, reaches } from './open-link.js'
+import { openLink } from './open-link.js'
 
 interface Process {
   readonly bus: Bus

@@ -1,8 +1,7 @@
-import { eventually, type ClusterRig, type RedisServer } from '@stayfast/test-kit'
+import { type ClusterRig, eventually, reaches, type RedisServer } from '@stayfast/test-kit'
 import t from 'tap'
 import { Bus, type SubscriptionHandler } from '../dist/index.js'
 import { first, openClusterLink, startTolerantCluster } from './open-cluster-link.js'
-import { reaches } from './open-link.js'
 
 function recorder(): SubscriptionHandler & { events: string[] } {
   const events: string[] = []

@@ -1,4 +1,4 @@
-import { eventually, startCluster } from '@stayfast/test-kit'
+import { eventually, reaches, startCluster } from '@stayfast/test-kit'
 import { Cluster } from 'ioredis'
 import t from 'tap'
 import { defineScript, duplicateSafely, isRedisRefused, type RedisLink } from '../dist/index.js'
@@ -9,7 +9,7 @@ import {
   plainCluster,
   startTolerantCluster,
 } from './open-cluster-link.js'
-import { reaches, rejection } from './open-link.js'
+import { rejection } from './open-link.js'
 
 /** What became of commands that were sent one after another, a few milliseconds apart. */
 class Load {

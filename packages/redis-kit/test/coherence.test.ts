@@ -1,8 +1,8 @@
-import { eventually, longRuns, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { eventually, longRuns, reaches, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { Bus, LocalCopies, type ClientLink } from '../dist/index.js'
-import { openLink, reaches } from './open-link.js'
+import { openLink } from './open-link.js'
 
 /** A register that each process answers from memory where it may; its values only grow. */
 class Register {

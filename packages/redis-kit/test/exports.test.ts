@@ -5,6 +5,7 @@ t.test('the package exports what its README names, and nothing else', async (t) 
   t.strictSame(Object.keys(kit).sort(), [
     'Bus',
     'ClientLink',
+    'FieldCipher',
     'Keyspace',
     'LocalCopies',
     'OffLink',

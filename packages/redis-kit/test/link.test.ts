@@ -1,10 +1,10 @@
-import { eventually, freePort, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { eventually, freePort, reaches, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
 import { ClientLink, RedisMisuseError, RedisRefusedError, RedisUnavailableError } from '../dist/index.js'
-import { openLink, reaches, rejection } from './open-link.js'
+import { openLink, rejection } from './open-link.js'
 
 const deadlineMs = 400
 const heartbeatMs = 300

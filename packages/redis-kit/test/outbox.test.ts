@@ -1,4 +1,11 @@
-import { eventually, freePort, longRuns, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import {
+  eventually,
+  freePort,
+  longRuns,
+  reaches,
+  startFaultProxy,
+  startRedisServer,
+} from '@stayfast/test-kit'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import {
@@ -9,7 +16,7 @@ import {
   type OutboxOptions,
   type RedisLink,
 } from '../dist/index.js'
-import { openLink, reaches } from './open-link.js'
+import { openLink } from './open-link.js'
 import { read, replay, type Operation } from './register.js'
 
 function openOutbox(

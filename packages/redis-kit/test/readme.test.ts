@@ -1,9 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { startRedisServer } from '@stayfast/test-kit'
+import { reaches, startRedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { VisitCounter } from './apps/visit-counter.js'
-import { reaches } from './open-link.js'
 
 t.test('the store of the README counts, and does not make its caller wait while Redis is away', async (t) => {
   const server = await startRedisServer({}, t)

@@ -1,10 +1,17 @@
-import { eventually, freePort, startCluster, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import {
+  eventually,
+  freePort,
+  reaches,
+  startCluster,
+  startFaultProxy,
+  startRedisServer,
+} from '@stayfast/test-kit'
 import { Cluster, Redis } from 'ioredis'
 import { EventEmitter } from 'node:events'
 import t from 'tap'
 import { duplicateSafely, OffLink, SharedLink, type RedisLink } from '../dist/index.js'
 import { openClusterLink } from './open-cluster-link.js'
-import { openLink, reaches } from './open-link.js'
+import { openLink } from './open-link.js'
 
 /** What was told, with the status of the link at that moment. */
 function renewals(link: RedisLink): string[] {

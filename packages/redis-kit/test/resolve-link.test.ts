@@ -1,10 +1,10 @@
 import fastifyRedis from '@fastify/redis'
-import { startRedisServer } from '@stayfast/test-kit'
+import { reaches, startRedisServer } from '@stayfast/test-kit'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { OffLink, resolveLink, SharedLink, type RedisOption, type ResolvedLink } from '../dist/index.js'
-import { openLink, reaches } from './open-link.js'
+import { openLink } from './open-link.js'
 
 function resolve(
   t: Test,

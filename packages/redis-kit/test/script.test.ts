@@ -1,8 +1,8 @@
-import { startRedisServer } from '@stayfast/test-kit'
+import { reaches, startRedisServer } from '@stayfast/test-kit'
 import t from 'tap'
 import { classify } from '../dist/classify.js'
 import { defineScript } from '../dist/index.js'
-import { openLink, reaches } from './open-link.js'
+import { openLink } from './open-link.js'
 
 // KEYS[1] a counter · ARGV[1] by how much · reply: its new value
 const add = defineScript(`return redis.call('INCRBY', KEYS[1], ARGV[1])`, Number)

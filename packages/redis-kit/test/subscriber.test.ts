@@ -1,7 +1,7 @@
-import { eventually, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { eventually, reaches, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import t from 'tap'
 import type { SubscriptionHandler } from '../dist/index.js'
-import { openLink, reaches } from './open-link.js'
+import { openLink } from './open-link.js'
 
 function recorder(): SubscriptionHandler & { events: string[] } {
   const events: string[] = []

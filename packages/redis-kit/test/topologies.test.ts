@@ -1,7 +1,6 @@
-import { eventually, topologies, type Topology } from '@stayfast/test-kit'
+import { eventually, reaches, topologies, type Topology } from '@stayfast/test-kit'
 import t, { type Test } from 'tap'
 import { Bus, defineScript, LocalCopies, Outbox, StampSource, type RedisLink } from '../dist/index.js'
-import { reaches } from './open-link.js'
 import { openTopologyLink } from './open-topology-link.js'
 import { read, replay, type Operation } from './register.js'
 

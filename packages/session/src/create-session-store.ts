@@ -1,9 +1,9 @@
 import { resolveLink, type RedisOption } from '@stayfast/redis-kit'
 import { SessionOptionError } from './errors.js'
 import { FastifySessionStore } from './fastify-session-store.js'
-import { FieldCipher } from './field-cipher.js'
 import { openStore, type StoreLogger } from './open-store.js'
 import { checkStoreOptions, type SessionStoreOptions } from './options.js'
+import { sessionCipher } from './session-cipher.js'
 
 /** Options of {@link createSessionStore}. */
 export interface CreateSessionStoreOptions extends SessionStoreOptions {
@@ -42,7 +42,7 @@ export function createSessionStore({
   return new FastifySessionStore({
     store: () => store,
     maxBytes: options.maxBytes,
-    cipher: new FieldCipher(options.encryptionKeys),
+    cipher: sessionCipher(options.encryptionKeys),
     logger: () => logger,
     ready,
     close: async () => {

@@ -1,8 +1,9 @@
 import type { SessionStore as CallbackStore } from '@fastify/session'
+import type { FieldCipher } from '@stayfast/redis-kit'
 import type { Session } from 'fastify'
 import { attach, Attachment, attachmentOf } from './attachment.js'
 import { isAwayError, RevokedMeanwhileError, SessionExistsError } from './errors.js'
-import { FieldCipher } from './field-cipher.js'
+import { sessionCipher } from './session-cipher.js'
 import { decodeAbout, encodeAbout, type SessionAbout } from './session-about.js'
 import {
   attachmentName,
@@ -70,7 +71,7 @@ export class FastifySessionStore implements CallbackStore {
   /** @internal */
   constructor(options: FastifySessionStoreOptions) {
     this.#options = options
-    this.#cipher = options.cipher ?? new FieldCipher([])
+    this.#cipher = options.cipher ?? sessionCipher()
   }
 
   readonly #tags = new WeakMap<object, string>()

@@ -5,7 +5,7 @@ export { createSessionStore, type CreateSessionStoreOptions } from './create-ses
 export type { FastifySessionStore } from './fastify-session-store.js'
 export type { LegacyOptions } from './stores/plain-sessions.js'
 export type { StoreLogger } from './open-store.js'
-export type { EncryptionKey } from './field-cipher.js'
+export type { EncryptionKey } from '@stayfast/redis-kit'
 export type { SessionOptions, SessionStoreOptions } from './options.js'
 export type { Principal, SessionUser } from './session-about.js'
 export type { Ended, LoginOptions, SessionGuard, Sessions, SessionSummary } from './sessions.js'

@@ -1,10 +1,15 @@
-import { checkOptions as checkAll, optionRule, type OptionRules, type RedisOption } from '@stayfast/redis-kit'
+import {
+  checkOptions as checkAll,
+  optionRule,
+  type EncryptionKey,
+  type OptionRules,
+  type RedisOption,
+} from '@stayfast/redis-kit'
 import type { FastifyRequest } from 'fastify'
 import { randomBytes } from 'node:crypto'
 import { cookieName, prefixProblem, withoutPrefix, type CookieRules } from './cookie-rules.js'
 import { SessionOptionError } from './errors.js'
 import type { LegacyOptions } from './stores/plain-sessions.js'
-import { keyBytes, type EncryptionKey } from './field-cipher.js'
 
 /** How sessions are stored. All have defaults. */
 export interface SessionStoreOptions {
@@ -152,13 +157,6 @@ function isOrigin(value: unknown): boolean {
   }
 }
 
-function isEncryptionKey(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || !('id' in value) || !('key' in value)) return false
-  const { id, key } = value
-  if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id)) return false
-  return (typeof key === 'string' || Buffer.isBuffer(key)) && keyBytes(key) !== undefined
-}
-
 function isLegacy(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !('prefix' in value)) return false
   if (typeof value.prefix !== 'string') return false
@@ -181,10 +179,7 @@ const storeRules: OptionRules<SessionStoreOptions> = {
   maxLocalSessions: optionRule.wholeNumber(1),
   maxBufferedWrites: optionRule.wholeNumber(1),
   flushSeconds: optionRule.number(0, 600),
-  encryptionKeys: {
-    wants: 'a list of { id, key }, each id of letters, digits, - and _, each key 32 bytes or these as base64',
-    accepts: (value) => Array.isArray(value) && value.every(isEncryptionKey),
-  },
+  encryptionKeys: optionRule.encryptionKeys,
   maxSessionsInMemory: optionRule.wholeNumber(1),
   legacy: {
     wants: '{ prefix, convert }, what the keys of the plain store begin with, and whether they are converted',

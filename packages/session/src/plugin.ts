@@ -18,12 +18,12 @@ import { CookieSigner } from './cookie-signer.js'
 import { createCsrfGuard, csrfField } from './csrf.js'
 import { DecoratorTakenError, SessionOptionError, SessionsNotReadyError } from './errors.js'
 import { FastifySessionStore } from './fastify-session-store.js'
-import { FieldCipher } from './field-cipher.js'
 import { createGuards } from './guards.js'
 import { openStore, type OpenStore } from './open-store.js'
 import { checkOptions, defaultStoreOptions, type CheckedOptions, type SessionOptions } from './options.js'
 import { RequestSessions } from './request-sessions.js'
 import type { Principal } from './session-about.js'
+import { sessionCipher } from './session-cipher.js'
 import type { Sessions } from './sessions.js'
 
 declare module 'fastify' {
@@ -153,7 +153,7 @@ function openWhenReady(app: FastifyInstance, options: CheckedOptions): OwnStore 
       return open.store
     },
     maxBytes: options.maxBytes,
-    cipher: new FieldCipher(options.encryptionKeys),
+    cipher: sessionCipher(options.encryptionKeys),
     logger: () => app.log,
   })
   return { store, report: () => ({ link: resolved?.link, counts: open?.counts() }) }

@@ -1,10 +1,10 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import type { FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { SessionOptions } from '../dist/index.js'
 import { createShop, type TestApp } from './create-app.js'
-import { openLink } from './open-link.js'
 
 const server = await startRedisServer({}, t)
 

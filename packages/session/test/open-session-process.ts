@@ -1,8 +1,8 @@
+import { openLink } from '@stayfast/link-test-kit'
 import type { ClientLinkOptions, RedisLink } from '@stayfast/redis-kit'
 import type { Test } from 'tap'
 import type { SessionAddress } from '../dist/session-id.js'
 import { OutageSessionStore, type OutageSessionStoreOptions } from '../dist/stores/outage-session-store.js'
-import { openLink } from './open-link.js'
 import { lifetimes } from './session-store-contract.js'
 
 /** A process that uses the store, as far as Redis can tell. */

@@ -1,9 +1,16 @@
-import { eventually, freePort, startFaultProxy, startRedisServer, type RedisServer } from '@stayfast/test-kit'
+import { startLink } from '@stayfast/link-test-kit'
+import {
+  eventually,
+  freePort,
+  reaches,
+  type RedisServer,
+  startFaultProxy,
+  startRedisServer,
+} from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import type { SessionAddress } from '../dist/session-id.js'
-import { openLink, reaches } from './open-link.js'
 import { openSessionProcess, sessionProcess, type SessionProcess } from './open-session-process.js'
 import {
   change,
@@ -454,7 +461,8 @@ t.test(
   'a process that never saw Redis says that it cannot know, and accepts only what needs no time',
   async (t) => {
     const port = await freePort()
-    const link = await openLink(t, `redis://127.0.0.1:${port}`, {}, 'down')
+    const link = startLink(t, `redis://127.0.0.1:${port}`)
+    await reaches(link, 'down')
     const process = sessionProcess(t, link)
     const address = newAddress()
     t.equal(await process.answer(address), away)

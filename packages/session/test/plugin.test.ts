@@ -1,9 +1,9 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import { healthReporterOf, type RedisLink } from '@stayfast/redis-kit'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import session, { type SessionOptions } from '../dist/index.js'
-import { openLink } from './open-link.js'
 import { createShop, loggingApp, secret, shopRoutes } from './create-app.js'
 
 const server = await startRedisServer({}, t)

@@ -1,9 +1,9 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { addressOf, newSessionId, tagOfUser } from '../dist/session-id.js'
 import { RedisSessionStore, type RedisSessionStoreOptions } from '../dist/stores/redis-session-store.js'
-import { openLink } from './open-link.js'
 import {
   change,
   lifetimes,

@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { longRuns, startRedisServer } from '@stayfast/test-kit'
 import type { Session } from 'fastify'
 import fc from 'fast-check'
@@ -9,7 +10,6 @@ import { addressOf, newSessionId, tagOfUser } from '../dist/session-id.js'
 import { MemorySessionStore } from '../dist/stores/memory-session-store.js'
 import { RedisSessionStore } from '../dist/stores/redis-session-store.js'
 import type { SessionStore } from '../dist/stores/session-store.js'
-import { openLink } from './open-link.js'
 import { lifetimes } from './session-store-contract.js'
 
 /**

@@ -1,9 +1,8 @@
-import { topologies } from '@stayfast/test-kit'
+import { openTopologyLink } from '@stayfast/link-test-kit'
+import { reaches, topologies } from '@stayfast/test-kit'
 import t from 'tap'
 import { OutageSessionStore } from '../dist/stores/outage-session-store.js'
-import { reaches } from './open-link.js'
 import { outageSettings } from './open-session-process.js'
-import { openTopologyLink } from './open-topology-link.js'
 import { sessionStoreContract } from './session-store-contract.js'
 
 for (const [name, start] of Object.entries(topologies)) {

@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import type { ClientLinkOptions, RedisLink } from '@stayfast/redis-kit'
 import { eventually } from '@stayfast/test-kit'
 import { CacheEngine, type CacheEngineOptions } from '../dist/cache-engine.js'
@@ -5,7 +6,6 @@ import type { CacheEvent } from '../dist/cache-events.js'
 import { rootScope } from '../dist/scope.js'
 import { ScopedCache } from '../dist/scoped-cache.js'
 import type { TaggedCache } from '../dist/tagged-cache.js'
-import { openLink } from './open-link.js'
 
 interface Teardown {
   teardown(fn: () => Promise<void>): void

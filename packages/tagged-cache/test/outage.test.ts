@@ -1,4 +1,5 @@
-import { eventually, startFaultProxy, startRedisServer, type RedisServer } from '@stayfast/test-kit'
+import { startLink } from '@stayfast/link-test-kit'
+import { eventually, reaches, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import {
@@ -9,7 +10,6 @@ import {
   type EngineSettings,
   type LinkedProcess,
 } from './open-cache.js'
-import { reaches, startLink } from './open-link.js'
 
 const tags = ['x']
 
@@ -27,7 +27,7 @@ async function two(
 }
 
 async function bothUp(...processes: LinkedProcess[]): Promise<void> {
-  for (const { link } of processes) await reaches(link, 'up')
+  for (const { link } of processes) await reaches(link, 'up', 10_000)
   await eventually(() => processes.every(({ engine }) => engine.sizes.buffered === 0), { withinMs: 10_000 })
 }
 
@@ -43,7 +43,7 @@ t.test(
     const { cache, link, engine } = await openProcess(t, server.url, { outageStaleSeconds: 4, leaseMs: 600 })
     await cache.getOrSet('k', () => 'known', { tags })
     await engine.settled()
-    await Promise.all([reaches(link, 'down'), server.kill()])
+    await Promise.all([reaches(link, 'down', 10_000), server.kill()])
     const loader = new CountedLoader('loaded')
     const known = await timed(() => cache.getOrSet('k', loader.load, { tags }))
     t.equal(known.value, 'known')
@@ -70,7 +70,7 @@ t.test(
     for (const { cache } of [one, other]) await cache.getOrSet('k', () => 'old', { tags })
     await one.engine.settled()
     await server.kill()
-    await Promise.all([reaches(one.link, 'down'), reaches(other.link, 'down')])
+    await Promise.all([reaches(one.link, 'down', 10_000), reaches(other.link, 'down', 10_000)])
     t.strictSame(await one.cache.invalidateTags(tags), { delivered: false, durability: 'buffered' })
     t.equal(await one.cache.get('k'), undefined)
     t.equal(await one.cache.getOrSet('k', () => 'new', { tags }), 'new')
@@ -97,11 +97,11 @@ t.test(
     const { cache, link, engine } = await openProcess(t, server.url)
     for (let index = 0; index < 300; index++) await cache.set(`k${index}`, 'old', { tags: [`x${index}`] })
     await server.kill()
-    await reaches(link, 'down')
+    await reaches(link, 'down', 10_000)
     for (let index = 0; index < 300; index++) await cache.invalidateTags([`x${index}`])
     t.equal(engine.sizes.buffered, 300)
     await server.restart({ keepData: true })
-    await reaches(link, 'up')
+    await reaches(link, 'up', 10_000)
     const seen = await Promise.all(Array.from({ length: 300 }, (_, index) => cache.get(`k${index}`)))
     t.ok(engine.counters.invalidations > 0)
     t.ok(
@@ -117,7 +117,7 @@ t.test('more invalidations than there is room for make everything a miss, and no
   for (const key of ['a', 'b', 'c']) await other.cache.getOrSet(key, () => 'old', { tags: [key] })
   await other.engine.settled()
   await server.kill()
-  await reaches(one.link, 'down')
+  await reaches(one.link, 'down', 10_000)
   for (let index = 0; index < 50; index++) await one.cache.invalidateTags([`other ${index}`])
   await one.cache.invalidateTags(['a'])
   t.ok(one.engine.sizes.buffered <= 6)
@@ -136,7 +136,7 @@ t.test(
     for (const key of ['set', 'deleted']) await one.cache.set(key, 'old')
     t.strictSame(await other.cache.getMany(['set', 'deleted']), ['old', 'old'])
     await server.kill()
-    await reaches(one.link, 'down')
+    await reaches(one.link, 'down', 10_000)
     t.strictSame(await one.cache.set('set', 'new'), { durability: 'buffered' })
     t.strictSame(await one.cache.delete('deleted'), { delivered: false, durability: 'buffered' })
     t.strictSame(await one.cache.getMany(['set', 'deleted']), ['new', undefined])
@@ -200,7 +200,7 @@ t.test(
     t.notOk(cut.engine.shared?.trusted)
     await eventually(async () => (await cut.cache.get('k')) === undefined, { withinMs: 5000 })
     await proxy.restore()
-    await reaches(cut.link, 'up')
+    await reaches(cut.link, 'up', 10_000)
     t.equal(await cut.cache.get('k'), undefined)
   },
 )
@@ -244,7 +244,7 @@ t.test('a frozen Redis costs one deadline, once', async (t) => {
   t.equal((await cache.invalidateTags(tags)).durability, 'buffered')
   t.equal(await cache.get('k'), undefined)
   server.thaw()
-  await reaches(link, 'up')
+  await reaches(link, 'up', 10_000)
   await eventually(async () => (await cache.getOrSet('k', () => 'new', { tags })) === 'new')
 })
 
@@ -256,7 +256,7 @@ t.test('an invalidation that timed out and runs after the thaw brings nothing ba
   server.freeze()
   t.equal((await cache.invalidateTags(tags)).durability, 'buffered')
   server.thaw()
-  await reaches(link, 'up')
+  await reaches(link, 'up', 10_000)
   await eventually(() => engine.sizes.buffered === 0)
   t.not(await cache.get('k'), 'first')
   const fresh = await openProcess(t, server.url)
@@ -336,7 +336,7 @@ t.test('down at start: it works from memory, and picks Redis up when it appears'
   t.equal(await cache.getOrSet('k', loader.load, { tags }), 1)
   t.equal(loader.calls, 2)
   await server.restart()
-  await reaches(link, 'up')
+  await reaches(link, 'up', 10_000)
   await eventually(() => engine.shared?.trusted === true && engine.sizes.buffered === 0, { withinMs: 10_000 })
   await cache.getOrSet('k', loader.load, { tags })
   await engine.settled()
@@ -348,7 +348,7 @@ t.test('a close while Redis is away says how many invalidations are lost', async
   const server = await startRedisServer({}, t)
   const { cache, engine, link } = await openProcess(t, server.url)
   await server.kill()
-  await reaches(link, 'down')
+  await reaches(link, 'down', 10_000)
   await cache.invalidateTags(['a', 'b'])
   t.equal(await engine.close(100), 2)
 })

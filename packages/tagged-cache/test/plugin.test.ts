@@ -1,4 +1,5 @@
 import fastifyRedis from '@fastify/redis'
+import { openLink } from '@stayfast/link-test-kit'
 import { healthReporterOf } from '@stayfast/redis-kit'
 import { eventually, startRedisServer } from '@stayfast/test-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
@@ -7,7 +8,6 @@ import { Redis } from 'ioredis'
 import t from 'tap'
 import taggedCache, { cacheChannel, type TaggedCache } from '../dist/index.js'
 import { createApp } from './create-app.js'
-import { openLink } from './open-link.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

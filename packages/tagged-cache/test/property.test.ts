@@ -1,3 +1,4 @@
+import { startLink } from '@stayfast/link-test-kit'
 import {
   eventually,
   startFaultProxy,
@@ -8,7 +9,6 @@ import {
 import { performance } from 'node:perf_hooks'
 import t, { type Test } from 'tap'
 import { openCache, type CacheProcess } from './open-cache.js'
-import { startLink } from './open-link.js'
 import type { ClientLink } from '@stayfast/redis-kit'
 
 /**

@@ -1,9 +1,9 @@
-import { eventually, startRedisServer } from '@stayfast/test-kit'
+import { openLink } from '@stayfast/link-test-kit'
+import { eventually, reaches, startRedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { tags } from '../dist/index.js'
 import { createCachedApp } from './create-app.js'
-import { openLink, reaches } from './open-link.js'
 
 const server = await startRedisServer({}, t)
 
@@ -88,7 +88,7 @@ t.test('while Redis is away a route goes on, or refuses before its handler runs'
     app.post('/reject', { config: { invalidates: { tags: ['x'], onOutage: 'reject' } } }, handler)
   })
   t.equal((await app.inject({ method: 'POST', url: '/reject' })).statusCode, 200)
-  await Promise.all([reaches(link, 'down'), away.kill()])
+  await Promise.all([reaches(link, 'down', 10_000), away.kill()])
   t.equal((await app.inject({ method: 'POST', url: '/buffer' })).statusCode, 200)
   t.equal(runs, 2)
   t.equal((await app.taggedCache.stats()).buffered, 1)
@@ -98,7 +98,7 @@ t.test('while Redis is away a route goes on, or refuses before its handler runs'
   t.equal(refused.headers['retry-after'], '2')
   t.equal(runs, 2)
   await away.restart()
-  await reaches(link, 'up')
+  await reaches(link, 'up', 10_000)
   await eventually(async () => (await app.taggedCache.stats()).buffered === 0)
   t.equal((await app.inject({ method: 'POST', url: '/reject' })).statusCode, 200)
 })

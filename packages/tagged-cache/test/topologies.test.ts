@@ -1,4 +1,4 @@
-import { eventually, startCluster, startRedisServer, startSentinel } from '@stayfast/test-kit'
+import { eventually, reaches, startCluster, startRedisServer, startSentinel } from '@stayfast/test-kit'
 import { ClientLink, duplicateSafely, type ClientLinkOptions } from '@stayfast/redis-kit'
 import { Cluster, Redis } from 'ioredis'
 import t, { type Test } from 'tap'
@@ -11,7 +11,6 @@ import {
   type EngineSettings,
   type LinkedProcess,
 } from './open-cache.js'
-import { reaches } from './open-link.js'
 
 async function overClient(
   t: Test,
@@ -28,7 +27,7 @@ async function overClient(
     ...linkOptions,
   })
   t.teardown(() => link.close())
-  await reaches(link, 'up')
+  await reaches(link, 'up', 10_000)
   const process = openCache(t, link, options)
   await coherent([process])
   return { ...process, link }

@@ -1,5 +1,5 @@
 export { tenantInstanceStore, tenantInstanceStore as default } from './plugin.js'
-export type { EncryptionKey } from './field-cipher.js'
+export type { EncryptionKey } from '@stayfast/redis-kit'
 export type { InstanceSource, TenantInstanceStoreOptions } from './options.js'
 export type {
   InstancePage,

@@ -1,8 +1,13 @@
-import { checkOptions as checkAll, optionRule, type OptionRules, type RedisOption } from '@stayfast/redis-kit'
+import {
+  checkOptions as checkAll,
+  optionRule,
+  type EncryptionKey,
+  type OptionRules,
+  type RedisOption,
+} from '@stayfast/redis-kit'
 import type { FastifyRequest } from 'fastify'
 import { InstanceOptionError } from './errors.js'
 import { instanceIdFromRequest } from './instance-id-from-request.js'
-import { keyBytes, type EncryptionKey } from './field-cipher.js'
 
 /** Options of the plugin. All have defaults. */
 export interface TenantInstanceStoreOptions {
@@ -94,13 +99,6 @@ export const defaultOptions: Readonly<Omit<CheckedOptions, OptionWithoutDefault>
   instanceIdFrom: instanceIdFromRequest,
 } satisfies Omit<CheckedOptions, OptionWithoutDefault>)
 
-function isEncryptionKey(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null || !('id' in value) || !('key' in value)) return false
-  const { id, key } = value
-  if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id)) return false
-  return (typeof key === 'string' || Buffer.isBuffer(key)) && keyBytes(key) !== undefined
-}
-
 const rules: OptionRules<TenantInstanceStoreOptions> = {
   redis: optionRule.redis,
   share: optionRule.yesOrNo,
@@ -120,10 +118,7 @@ const rules: OptionRules<TenantInstanceStoreOptions> = {
     accepts: (value) =>
       typeof value === 'object' && value !== null && 'load' in value && typeof value.load === 'function',
   },
-  encryptionKeys: {
-    wants: 'a list of { id, key }, each id of letters, digits, - and _, each key 32 bytes or these as base64',
-    accepts: (value) => Array.isArray(value) && value.every(isEncryptionKey),
-  },
+  encryptionKeys: optionRule.encryptionKeys,
   maxInstancesInMemory: optionRule.wholeNumber(1),
   retryAfterSeconds: optionRule.seconds,
   instanceIdFrom: optionRule.callable,

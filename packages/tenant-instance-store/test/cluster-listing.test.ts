@@ -1,11 +1,10 @@
-import { eventually, startRedisServer } from '@stayfast/test-kit'
+import { eventually, reaches, startRedisServer } from '@stayfast/test-kit'
 import { Cluster, Redis } from 'ioredis'
 import { adoptClient } from '@stayfast/redis-kit'
 import t from 'tap'
 import { StoredInstances } from '../dist/stored-instances.js'
 import { OutageInstanceStore } from '../dist/stores/outage-instance-store.js'
 import { directly } from './open-outage-store.js'
-import { reaches } from './open-link.js'
 
 t.test('on a cluster instances are spread over all masters, and listed from all of them', async (t) => {
   const config = { 'cluster-enabled': 'yes', 'cluster-node-timeout': '1000' }

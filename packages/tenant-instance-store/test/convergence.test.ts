@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { RedisInstanceStore } from '../dist/stores/redis-instance-store.js'
 import { longRuns, startRedisServer } from '@stayfast/test-kit'
 import type { Intent } from '@stayfast/redis-kit'
@@ -5,7 +6,6 @@ import fc from 'fast-check'
 import assert from 'node:assert/strict'
 import t from 'tap'
 import type { InstanceOperation } from '../dist/stores/instance-operation.js'
-import { openLink } from './open-link.js'
 import { storeSettings } from './open-outage-store.js'
 
 const name = fc.constantFrom('"a"', '"b"', '"c"')

@@ -1,8 +1,8 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import { randomBytes } from 'node:crypto'
 import t from 'tap'
 import { FieldCipher } from '../dist/field-cipher.js'
-import { openLink } from './open-link.js'
 import { codeOf, storeProcess } from './open-outage-store.js'
 
 const [old, current] = [

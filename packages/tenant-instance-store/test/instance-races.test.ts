@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { longRuns, startRedisServer } from '@stayfast/test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import fc from 'fast-check'
@@ -9,7 +10,6 @@ import type { InstanceStore } from '../dist/stores/instance-store.js'
 import { MemoryInstanceStore } from '../dist/stores/memory-instance-store.js'
 import { OutageInstanceStore } from '../dist/stores/outage-instance-store.js'
 import { directly } from './open-outage-store.js'
-import { openLink } from './open-link.js'
 
 const maxBytes = 65_536
 const server = await startRedisServer({}, t)

@@ -1,10 +1,10 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { OutageInstanceStore, type OutageInstanceStoreOptions } from '../dist/stores/outage-instance-store.js'
 import { StoredInstances } from '../dist/stored-instances.js'
 import type { ClientLinkOptions, RedisLink } from '@stayfast/redis-kit'
 import type { Test } from 'tap'
 import { FieldCipher } from '../dist/field-cipher.js'
 import type { TenantInstance } from '../dist/tenant-instance.js'
-import { openLink } from './open-link.js'
 
 /** A process that uses the store. */
 export interface StoreProcess {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
-import { eventually, freePort, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import { openLink } from '@stayfast/link-test-kit'
+import { eventually, freePort, reaches, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import t from 'tap'
-import { openLink, reaches } from './open-link.js'
 import { openProcess, storeProcess } from './open-outage-store.js'
 
 /** Shorter than the default, so that a frozen server is noticed soon. */

@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { healthReporterOf } from '@stayfast/redis-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import fastifyRedis from '@fastify/redis'
@@ -5,7 +6,6 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import tenantInstanceStore, { type TenantInstances, type TenantInstanceStoreOptions } from '../dist/index.js'
-import { openLink } from './open-link.js'
 
 declare module 'fastify' {
   interface FastifyInstance {

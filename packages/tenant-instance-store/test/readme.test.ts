@@ -1,73 +1,31 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { PackageReadme, unaligned } from '@stayfast/test-kit'
 import t from 'tap'
 import { withGetFigures, type GetResults } from '../bench-dist/get-report.js'
 import { defaultOptions } from '../dist/options.js'
 
-const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8')
-const readme = await read('../README.md')
-
-/** Without the padding of its tables. */
-function section(title: string): string {
-  const start = readme.indexOf(`\n## ${title}\n`)
-  return readme.slice(start, readme.indexOf('\n## ', start + 1)).replace(/ {2,}/g, ' ')
-}
+const readme = await PackageReadme.of(import.meta.url)
 
 t.test('the quick starts are the apps that are tested, and short', async (t) => {
-  for (const name of ['with-fastify-redis', 'without-redis']) {
-    const app = await read(`../test/apps/${name}.ts`)
-    t.ok(app.trimEnd().split('\n').length <= 15, `${name} is short`)
-    t.ok(readme.includes(`\`\`\`ts\n${app}\`\`\``), `${name} stands in the README`)
-  }
+  for (const app of ['with-fastify-redis', 'without-redis']) t.ok(await readme.shows(app, 15), app)
 })
 
 t.test('every option is listed with its default', async (t) => {
-  const options = section('Options')
-  for (const [name, value] of Object.entries(defaultOptions)) {
-    const shown =
-      typeof value === 'function'
-        ? 'see below'
-        : typeof value === 'string'
-          ? `\`'${value}'\``
-          : Array.isArray(value)
-            ? 'none'
-            : `\`${JSON.stringify(value)}\``
-    const row = options.split('\n').find((line) => line.startsWith(`| \`${name}\` |`))
-    t.ok(row?.includes(`| ${shown} |`), `${name}: ${shown}`)
-  }
+  t.strictSame(readme.wrongDefaults(defaultOptions, { instanceIdFrom: 'see below' }), [])
 })
 
 t.test('every error code has its heading', async (t) => {
-  const codes = (await read('../src/errors.ts')).match(/STAY_INSTANCE_[A-Z_]+/g) ?? []
-  for (const code of new Set(codes)) t.ok(section('Errors').includes(`\n### ${code}\n`), code)
+  t.strictSame(await readme.codesWithoutHeading('STAY_INSTANCE_'), [])
 })
 
 t.test('every promise names a test that exists', async (t) => {
-  const files = await readdir(new URL('../test/', import.meta.url))
-  const rows = section('Guarantees and limits')
-    .split('\n')
-    .filter((line) => line.startsWith('| '))
-    .slice(2)
-  t.ok(rows.length > 25, `${rows.length} promises`)
-  for (const row of rows) {
-    const [, file = '', name = ''] = /\| `([a-z-]+)`: (.+) \|$/.exec(row) ?? []
-    const path = files.find((each) => each === `${file}.test.ts` || each === `${file}.ts`)
-    if (path === undefined) {
-      t.fail(`no test proves: ${row}`)
-      continue
-    }
-    // At an end of a text, for names may be made of parts: a comment with these words is no test.
-    const tests = await read(`../test/${path}`)
-    const isTest = ["'", '"', '`'].some(
-      (quote) => tests.includes(`${quote}${name}`) || tests.includes(`${name}${quote}`),
-    )
-    t.ok(isTest, name)
-  }
+  const { rows, without, missing } = await readme.proofs('Guarantees and limits')
+  t.ok(rows > 25, `${rows} promises`)
+  t.strictSame({ without, missing }, { without: [], missing: [] })
 })
 
 t.test('the figures are those that were measured', async (t) => {
-  const results = JSON.parse(await read('../bench/results/get.json')) as GetResults
-  const unaligned = (text: string): string => text.replace(/ {2,}/g, ' ').replace(/-{3,}/g, '---')
-  t.equal(unaligned(withGetFigures(readme, results)), unaligned(readme), 'pnpm bench mends it')
+  const results = JSON.parse(await readme.read('bench/results/get.json')) as GetResults
+  t.equal(unaligned(withGetFigures(readme.text, results)), unaligned(readme.text), 'pnpm bench mends it')
   const atBar = results.results.find(({ concurrency }) => concurrency === results.bar.concurrency)
   t.ok((atBar?.ratios.fromRedis ?? 0) >= results.bar.ratio, 'the bar is met')
 })

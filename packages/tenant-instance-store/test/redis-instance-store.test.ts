@@ -1,10 +1,10 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { eventually, startRedisServer } from '@stayfast/test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import { StoredInstances } from '../dist/stored-instances.js'
 import { OutageInstanceStore, type OutageInstanceStoreOptions } from '../dist/stores/outage-instance-store.js'
-import { openLink } from './open-link.js'
 import { directly } from './open-outage-store.js'
 
 const days = 86_400

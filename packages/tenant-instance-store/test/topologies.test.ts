@@ -1,10 +1,9 @@
-import { topologies } from '@stayfast/test-kit'
+import { openTopologyLink } from '@stayfast/link-test-kit'
+import { reaches, topologies } from '@stayfast/test-kit'
 import t from 'tap'
 import { OutageInstanceStore } from '../dist/stores/outage-instance-store.js'
 import { instanceStoreContract } from './instance-store-contract.js'
-import { reaches } from './open-link.js'
 import { directly } from './open-outage-store.js'
-import { openTopologyLink } from './open-topology-link.js'
 
 for (const [name, start] of Object.entries(topologies)) {
   t.test(`the contract of all stores, on ${name}`, async (t) => {

@@ -1,16 +1,15 @@
 import { readFileSync } from 'node:fs'
-import { writeFile } from 'node:fs/promises'
-import { AdminConnection, type AdminAccess, type CommandArgument } from './admin-connection.js'
+import { AdminConnection, type CommandArgument } from './admin-connection.js'
 import { type ServerCertificate, serverCertificate } from './certificates.js'
 import { countCommands } from './command-count.js'
 import { eventually } from './eventually.js'
-import { findRedisServer, type RedisServerBinary } from './find-redis-server.js'
-import { freePort } from './free-port.js'
+import { findRedisServer } from './find-redis-server.js'
 import { Guard } from './guard.js'
-import { GuardedChild } from './guarded-child.js'
-import { adminAccess, adminClients, redisConfig } from './redis-config.js'
+import type { GuardedChild } from './guarded-child.js'
+import { launch, launchOnPort, startTimeoutMs, type LaunchParts } from './launch-server.js'
+import { adminAccess, adminClients } from './redis-config.js'
 import { checkRedisServerOptions, type RedisServerOptions } from './redis-server-options.js'
-import { createServerFiles, emptyData, type ServerFiles } from './server-files.js'
+import { createServerFiles, emptyData } from './server-files.js'
 import { type ServerRole, standalone } from './server-role.js'
 import type { TeardownHost } from './teardown.js'
 
@@ -19,20 +18,12 @@ export interface RestartOptions {
   keepData?: boolean
 }
 
-interface ServerParts {
-  binary: RedisServerBinary
-  files: ServerFiles
-  guard: Guard
+interface ServerParts extends LaunchParts {
   child: GuardedChild
-  admin: AdminAccess
   port: number
-  options: RedisServerOptions
-  role: ServerRole
   certificate: ServerCertificate | undefined
 }
 
-const startTimeoutMs = 10_000
-const portAttempts = 5
 /** While it loads, the server pauses this long after each key, and answers between two keys. */
 const loadingPauseMs = 10
 
@@ -55,14 +46,12 @@ export async function startServer(
   const certificate = options.tls ? await serverCertificate(options.tlsHost) : undefined
   const files = await createServerFiles(certificate)
   const guard = new Guard(files.root)
-  const admin = adminAccess(binary, files, options)
-  const launched = await launchOnPort(binary, files, guard, admin, options, role).catch(
-    async (error: unknown) => {
-      await guard.release()
-      throw error
-    },
-  )
-  const server = new RedisServer({ binary, files, guard, admin, options, role, certificate, ...launched })
+  const parts = { binary, files, guard, admin: adminAccess(binary, files, options), options, role }
+  const launched = await launchOnPort(parts).catch(async (error: unknown) => {
+    await guard.release()
+    throw error
+  })
+  const server = new RedisServer({ ...parts, certificate, ...launched })
   owner?.teardown(() => server.stop())
   try {
     await server.takeAdminSeat()
@@ -70,45 +59,6 @@ export async function startServer(
     return server
   } catch (error) {
     await server.stop()
-    throw error
-  }
-}
-
-async function launchOnPort(
-  binary: RedisServerBinary,
-  files: ServerFiles,
-  guard: Guard,
-  admin: AdminAccess,
-  options: RedisServerOptions,
-  role: ServerRole,
-): Promise<{ child: GuardedChild; port: number }> {
-  for (let attempt = 1; ; attempt++) {
-    const port = options.port ?? (await freePort())
-    const config = redisConfig(binary, files, port, admin, options, await role.lines(binary, port))
-    await writeFile(files.config, config, { mode: 0o600 })
-    try {
-      return { child: await launch(binary, files, guard, role.args, role.ready), port }
-    } catch (error) {
-      // Somebody else took the port between our look and the server's.
-      const taken = error instanceof Error && /already in use/i.test(error.message)
-      if (!taken || options.port !== undefined || attempt === portAttempts) throw error
-    }
-  }
-}
-
-async function launch(
-  binary: RedisServerBinary,
-  files: ServerFiles,
-  guard: Guard,
-  args: readonly string[],
-  until: RegExp,
-): Promise<GuardedChild> {
-  const child = await GuardedChild.start(guard, binary.path, [files.config, ...args])
-  try {
-    await child.waitForLine(until, startTimeoutMs)
-    return child
-  } catch (error) {
-    await child.destroy()
     throw error
   }
 }
@@ -289,11 +239,10 @@ export class RedisServer {
     )
   }
 
-  async #relaunch(args: readonly string[] = [], until?: RegExp): Promise<void> {
-    const { binary, files, guard, role } = this.#parts
+  async #relaunch(args?: readonly string[], until?: RegExp): Promise<void> {
     this.#memoryLimits = undefined
     this.#earlierLogs.push(...this.#child.lines.map((line) => line.text))
-    this.#child = await launch(binary, files, guard, [...role.args, ...args], until ?? role.ready)
+    this.#child = await launch(this.#parts, args, until)
     await this.takeAdminSeat()
   }
 

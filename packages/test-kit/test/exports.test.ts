@@ -6,6 +6,7 @@ t.test('the package exports what others build on, and no more', (t) => {
     'ClusterRig',
     'FaultProxy',
     'ManagedProcess',
+    'PackageReadme',
     'RedisServer',
     'SentinelRig',
     'commandsUpstashRefuses',
@@ -13,7 +14,9 @@ t.test('the package exports what others build on, and no more', (t) => {
     'findRedisServer',
     'freePort',
     'longRuns',
+    'plainClient',
     'provideChromium',
+    'reaches',
     'startCluster',
     'startFaultProxy',
     'startProcess',
@@ -21,6 +24,7 @@ t.test('the package exports what others build on, and no more', (t) => {
     'startSentinel',
     'subcommandsUpstashRefuses',
     'topologies',
+    'unaligned',
   ])
   t.end()
 })

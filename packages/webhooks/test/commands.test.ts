@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { eventually, longRuns, startRedisServer, type RedisServer } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -7,7 +8,6 @@ import { Intake } from '../dist/intake.js'
 import type { VerifiedEvent } from '../dist/providers/provider.js'
 import type { BullEventQueue } from '../dist/queue/bull-event-queue.js'
 import { RedisReceiptStore } from '../dist/receipts/redis-receipt-store.js'
-import { openLink } from './open-link.js'
 import { openQueue } from './open-queue.js'
 
 interface Rig {

@@ -1,5 +1,6 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { adoptClient, type RedisLink } from '@stayfast/redis-kit'
-import { eventually, startCluster, startRedisServer } from '@stayfast/test-kit'
+import { eventually, reaches, startCluster, startRedisServer } from '@stayfast/test-kit'
 import { Queue } from 'bullmq'
 import { Cluster, Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -8,7 +9,6 @@ import { idempotencyTokenOf } from '../dist/event-key.js'
 import { MemoryEventQueue } from '../dist/queue/memory-event-queue.js'
 import { backoffMs } from '../dist/queue/retry-rules.js'
 import { eventOf, eventQueueContract, usual } from './event-queue-contract.js'
-import { openLink, reaches } from './open-link.js'
 import { openQueue } from './open-queue.js'
 
 const memoryOptions = { ...usual, maxEvents: 1000, retryAfterSeconds: 5 }

@@ -1,3 +1,4 @@
+import { openLink } from '@stayfast/link-test-kit'
 import { eventually, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import { Redis } from 'ioredis'
@@ -8,7 +9,6 @@ import type { VerifiedEvent } from '../dist/providers/provider.js'
 import type { EventQueue } from '../dist/queue/event-queue.js'
 import type { ReceiptStore } from '../dist/receipts/receipt-store.js'
 import { RedisReceiptStore } from '../dist/receipts/redis-receipt-store.js'
-import { openLink } from './open-link.js'
 import { openQueue } from './open-queue.js'
 
 const server = await startRedisServer({}, t)

@@ -1,53 +1,32 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { PackageReadme, unaligned } from '@stayfast/test-kit'
 import t from 'tap'
 import { withAcceptFigures, type AcceptResults } from '../bench-dist/accept-report.js'
 import { defaultOptions } from '../dist/options.js'
 import { hmacDefaults } from '../dist/providers/hmac.js'
 
-const read = (path: string): Promise<string> => readFile(new URL(path, import.meta.url), 'utf8')
-const readme = await read('../README.md')
-
-/** Without the padding of its tables. */
-function section(title: string): string {
-  const start = readme.indexOf(`\n## ${title}\n`)
-  return readme.slice(start, readme.indexOf('\n## ', start + 1)).replace(/ {2,}/g, ' ')
-}
+const readme = await PackageReadme.of(import.meta.url)
 
 t.test('the quick start is the app that is tested, and short', async (t) => {
-  const app = await read('../test/apps/quick-start.ts')
-  t.ok(app.trimEnd().split('\n').length <= 15)
-  t.ok(readme.includes(`\`\`\`ts\n${app}\`\`\``))
+  t.ok(await readme.shows('quick-start', 15))
 })
 
 t.test('every option is listed with its default', async (t) => {
-  const options = section('Options')
-  for (const [name, value] of Object.entries(defaultOptions)) {
-    const shown = typeof value === 'string' ? `\`'${value}'\`` : `\`${JSON.stringify(value)}\``
-    const row = options.split('\n').find((line) => line.startsWith(`| \`${name}\` |`))
-    t.ok(row?.includes(`| ${shown} |`), `${name}: ${shown}`)
-  }
-  for (const name of Object.keys(hmacDefaults)) t.ok(section('Providers').includes(`\`${name}\``), name)
+  t.strictSame(readme.wrongDefaults(defaultOptions), [])
+  const providers = readme.section('Providers')
+  for (const name of Object.keys(hmacDefaults)) t.ok(providers.includes(`\`${name}\``), name)
 })
 
 t.test('every error code has its heading', async (t) => {
-  const codes = (await read('../src/errors.ts')).match(/STAY_WEBHOOK_[A-Z_]+/g) ?? []
-  for (const code of new Set(codes)) t.ok(section('Errors').includes(`\n### ${code}\n`), code)
+  t.strictSame(await readme.codesWithoutHeading('STAY_WEBHOOK_'), [])
 })
 
 t.test('every promise names a test that exists', async (t) => {
-  const rows = section('Guarantees and limits').matchAll(/\| `([a-z-]+)`: (.+) \|$/gm)
-  const files = await readdir(new URL('../test/', import.meta.url))
-  let promises = 0
-  for (const [, file = '', name = ''] of rows) {
-    promises += 1
-    const path = files.find((each) => each === `${file}.test.ts` || each === `${file}.ts`)
-    t.ok(path !== undefined && (await read(`../test/${path}`)).includes(name), `${file}: ${name}`)
-  }
-  t.ok(promises > 15, `${promises} promises`)
+  const { rows, missing } = await readme.proofs('Guarantees and limits')
+  t.ok(rows > 15, `${rows} promises`)
+  t.strictSame(missing, [])
 })
 
 t.test('the figures are those that were measured', async (t) => {
-  const results = JSON.parse(await read('../bench/results/accept.json')) as AcceptResults
-  const unaligned = (text: string): string => text.replace(/ {2,}/g, ' ').replace(/-{3,}/g, '---')
-  t.equal(unaligned(withAcceptFigures(readme, results)), unaligned(readme), 'pnpm bench mends it')
+  const results = JSON.parse(await readme.read('bench/results/accept.json')) as AcceptResults
+  t.equal(unaligned(withAcceptFigures(readme.text, results)), unaligned(readme.text), 'pnpm bench mends it')
 })

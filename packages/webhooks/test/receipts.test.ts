@@ -1,4 +1,5 @@
-import { longRuns, startCluster, startRedisServer } from '@stayfast/test-kit'
+import { openLink } from '@stayfast/link-test-kit'
+import { longRuns, reaches, startCluster, startRedisServer } from '@stayfast/test-kit'
 import fc from 'fast-check'
 import { Cluster, Redis } from 'ioredis'
 import { adoptClient, type RedisLink } from '@stayfast/redis-kit'
@@ -6,7 +7,6 @@ import t from 'tap'
 import { MemoryReceiptStore } from '../dist/receipts/memory-receipt-store.js'
 import type { ReceiptStore } from '../dist/receipts/receipt-store.js'
 import { RedisReceiptStore } from '../dist/receipts/redis-receipt-store.js'
-import { openLink, reaches } from './open-link.js'
 import { receiptStoreContract } from './receipt-store-contract.js'
 
 const server = await startRedisServer({}, t)

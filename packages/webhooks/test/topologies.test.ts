@@ -1,4 +1,5 @@
 import fastifyRedis from '@fastify/redis'
+import { openLink } from '@stayfast/link-test-kit'
 import redisConnection, { type RedisConnectionOptions } from '@stayfast/redis-connection'
 import {
   eventually,
@@ -11,7 +12,6 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import webhooks, { hmac, type WebhooksOptions } from '../dist/index.js'
-import { openLink } from './open-link.js'
 import { signedEvent, testSecret } from './signed-event.js'
 
 interface Started {

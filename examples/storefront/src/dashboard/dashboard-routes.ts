@@ -2,6 +2,7 @@ import fastifyStatic from '@fastify/static'
 import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { type FastifyBaseLogger } from 'fastify'
 import { Type } from 'typebox'
+import { orderStatuses } from '../catalogue/order-status.js'
 import { type Vendors } from '../catalogue/vendors.js'
 import { instanceIdOf, type ReferenceRules } from '../instances/instance-reference.js'
 import { type InstanceStore, openInstance } from '../instances/open-instance.js'
@@ -59,6 +60,7 @@ export const dashboardRoutes: FastifyPluginAsyncTypebox<{
             vendorName,
             email: references.allowBareId ? `${vendorId}@demo.test` : '',
             hint: references.allowBareId ? DEMO_HINT : '',
+            orderStatuses: orderStatuses.join(' '),
             assets: assets.prefix,
           }),
         )

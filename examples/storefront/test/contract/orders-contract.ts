@@ -1,5 +1,6 @@
 import { type Test } from 'tap'
-import { type Order, type Product, type StorefrontClient } from '../storefront-client.js'
+import { type Order, type Product } from '../../dist/dashboard/browser/api-types.js'
+import { type StorefrontClient } from '../storefront-client.js'
 
 /** What `/api/:instanceId/orders` and the analytics snapshot promise, whichever Postgres is behind them. */
 export function ordersContract(t: Test, shop: StorefrontClient): void {

@@ -1,5 +1,6 @@
 import { type Test } from 'tap'
-import { type Product, type StorefrontClient } from '../storefront-client.js'
+import { type Product } from '../../dist/dashboard/browser/api-types.js'
+import { type StorefrontClient } from '../storefront-client.js'
 
 /** What `/api/:instanceId/products` and `/inventory` promise, whichever Postgres is behind them. */
 export function productsContract(t: Test, shop: StorefrontClient, neighbour: StorefrontClient): void {

@@ -1,3 +1,4 @@
+import { isEncryptionKey } from '../field-cipher.js'
 import { didYouMean } from './nearest-name.js'
 
 /** What one option of a plugin takes. */
@@ -35,6 +36,8 @@ export interface CommonRules {
   readonly yesOrNo: OptionRule
   readonly callable: OptionRule
   readonly oneOf: (...choices: readonly (string | false)[]) => OptionRule
+  /** The keys of a {@link FieldCipher}. */
+  readonly encryptionKeys: OptionRule
   /** What it names is looked for when the app is ready, and refused then by {@link resolveLink}. */
   readonly redis: OptionRule
 }
@@ -58,6 +61,10 @@ export const optionRule: CommonRules = Object.freeze({
     wants: choices.map((choice) => (choice === false ? 'false' : `'${choice}'`)).join(' or '),
     accepts: (value) => choices.some((choice) => choice === value),
   }),
+  encryptionKeys: {
+    wants: 'a list of { id, key }, each id of letters, digits, - and _, each key 32 bytes or these as base64',
+    accepts: (value: unknown) => Array.isArray(value) && value.every(isEncryptionKey),
+  },
   redis: { wants: 'a link, a client, a namespace or false', accepts: () => true },
 })
 

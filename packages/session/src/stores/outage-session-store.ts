@@ -8,10 +8,10 @@ import {
   type RedisLink,
 } from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
-import { setTimeout as delay } from 'node:timers/promises'
 import { isAwayError, sessionUnavailable } from '../errors.js'
 import type { SessionAddress } from '../session-id.js'
 import { Generation } from './generation.js'
+import { Hearing } from './hearing.js'
 import { LocalSessions } from './local-sessions.js'
 import { RedisSessionStore, type RedisSessionStoreOptions } from './redis-session-store.js'
 import { endsIt, withWaiting, type SessionOperation, type Waiting } from './session-operation.js'
@@ -44,10 +44,6 @@ const nothing: Waiting = Object.freeze([])
 
 /** Of the room for what waits, this part is left to ends and revocations. */
 const shareForWrites = 0.8
-/** How often it is looked whether this process still hears the others. */
-const listenEveryMs = 250
-/** And at the start. */
-const hearEveryMs = 5
 
 /**
  * Sessions in Redis, remembered in this process, so that those who are signed in stay so while Redis is
@@ -73,16 +69,13 @@ export class OutageSessionStore implements SessionStore {
   readonly #link: RedisLink
   readonly #redis: RedisSessionStore
   readonly #bus: Bus | undefined
+  readonly #hearing: Hearing | undefined
   readonly #locals: LocalSessions
   readonly #outbox: Outbox<SessionOperation>
   readonly #stamps: StampSource
   readonly #generation: Generation | undefined
   readonly #stopListening: readonly (() => void)[]
-  readonly #listening: NodeJS.Timeout | undefined
   #awaySinceMs: number | undefined
-  #answered = 0
-  #answeredAtMs = 0
-  #heardAtMs = 0
 
   constructor(options: OutageSessionStoreOptions) {
     const { link, keyPrefix, logger } = options
@@ -91,6 +84,7 @@ export class OutageSessionStore implements SessionStore {
     this.#link = link
     this.#stamps = new StampSource(link.clock)
     this.#bus = local ? new Bus({ link }) : undefined
+    this.#hearing = this.#bus === undefined ? undefined : new Hearing(link, this.#bus)
     this.#locals = new LocalSessions({
       bus: this.#bus,
       topic: `sessions:${keyPrefix}`,
@@ -127,11 +121,6 @@ export class OutageSessionStore implements SessionStore {
         this.#outbox.repair()
       }),
     ]
-    this.#listening = local
-      ? setInterval(() => {
-          this.#listen()
-        }, listenEveryMs)
-      : undefined
   }
 
   /** Writes that wait for Redis. */
@@ -149,11 +138,7 @@ export class OutageSessionStore implements SessionStore {
    * after `withinMs`, or when Redis is not there to be heard through.
    */
   async listening(withinMs: number): Promise<void> {
-    const untilMs = performance.now() + withinMs
-    while (this.#bus?.covered === false && this.#link.status === 'up' && performance.now() < untilMs) {
-      await delay(hearEveryMs)
-    }
-    this.#listen()
+    await this.#hearing?.begun(withinMs)
   }
 
   async load(address: SessionAddress): Promise<LoadedSession | undefined> {
@@ -170,7 +155,7 @@ export class OutageSessionStore implements SessionStore {
       if (session === undefined) throw error
       return { session, verified: false }
     }
-    this.#listen()
+    this.#hearing?.look()
     if (loaded === undefined) {
       if (this.#locals.remembers(address)) this.#generation?.check()
       this.#locals.deny(address)
@@ -189,7 +174,7 @@ export class OutageSessionStore implements SessionStore {
     const untilUs = this.#redis.writeUntilUs()
     try {
       const created = await this.#redis.create(address, session, untilUs)
-      this.#listen()
+      this.#hearing?.look()
       if (created.kind === 'created') {
         if (session.replaces !== undefined) this.#locals.end(session.replaces)
         for (const digest of created.evicted) this.#locals.end(digest)
@@ -281,7 +266,7 @@ export class OutageSessionStore implements SessionStore {
    */
   async close(flushWithinMs: number): Promise<number> {
     const lost = await this.#outbox.flush(this.#link.status === 'up' ? flushWithinMs : 0)
-    clearInterval(this.#listening)
+    this.#hearing?.close()
     for (const stop of this.#stopListening) stop()
     this.#generation?.close()
     this.#outbox.close()
@@ -292,20 +277,8 @@ export class OutageSessionStore implements SessionStore {
 
   /** What Redis confirmed lately, unless this process was deaf to the others when Redis last answered. */
   #trusted(address: SessionAddress): LoadedSession['session'] | undefined {
-    if (this.#bus === undefined) return undefined
-    this.#listen()
-    if (this.#answeredAtMs - this.#heardAtMs > this.#bus.leaseMs) return undefined
+    if (this.#hearing === undefined || this.#hearing.deaf) return undefined
     return this.#locals.trusted(address, this.#awaySinceMs)
-  }
-
-  #listen(): void {
-    const nowMs = performance.now()
-    const { answered } = this.#link.counters
-    if (answered !== this.#answered) {
-      this.#answered = answered
-      this.#answeredAtMs = nowMs
-    }
-    if (this.#bus?.covered === true) this.#heardAtMs = nowMs
   }
 
   #remember(address: SessionAddress, { about, fields }: NewSession, nowMs: number): void {

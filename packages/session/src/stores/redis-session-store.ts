@@ -8,11 +8,11 @@ import {
   type RedisLink,
 } from '@stayfast/redis-kit'
 import { sessionUnavailable } from '../errors.js'
-import { changeBetween } from '../session-fields.js'
 import type { SessionAddress } from '../session-id.js'
 import { BatchedLoads } from './batched-loads.js'
 import { endedPlaceholder, type LocalSessions } from './local-sessions.js'
-import { PlainSessions, type LegacyOptions, type PlainSession } from './plain-sessions.js'
+import { PlainConversion } from './plain-conversion.js'
+import { PlainSessions, type LegacyOptions } from './plain-sessions.js'
 import {
   createScript,
   destroyScript,
@@ -26,13 +26,13 @@ import type {
   ChangeTexts,
   Creation,
   Durability,
-  FieldTexts,
   ListedSession,
   LoadedSession,
   NewSession,
   SessionStore,
   StoredSession,
 } from './session-store.js'
+import { parseStoredSession } from './stored-session.js'
 
 /** What all stores need to know of sessions. */
 export interface SessionLifetimes {
@@ -76,6 +76,7 @@ export class RedisSessionStore implements SessionStore {
   readonly #idleMs: number
   readonly #absoluteMs: number
   readonly #plain: PlainSessions | undefined
+  readonly #conversion: PlainConversion | undefined
   #revokedUs = 0
 
   constructor(options: RedisSessionStoreOptions) {
@@ -93,6 +94,10 @@ export class RedisSessionStore implements SessionStore {
             idleMs: this.#idleMs,
             renewEveryMs: options.renewEverySeconds * 1000,
           })
+    this.#conversion =
+      this.#plain === undefined
+        ? undefined
+        : new PlainConversion({ link: options.link, plain: this.#plain, own: this, marginMs: writeWithinMs })
     this.#loads = new BatchedLoads(options.link, [
       this.#idleMs,
       this.#absoluteMs,
@@ -107,12 +112,12 @@ export class RedisSessionStore implements SessionStore {
       throw this.#explain(error)
     })
     if (reply === '') {
-      const plain = this.#plain
-      return plain === undefined || id === undefined
+      const conversion = this.#conversion
+      return conversion === undefined || id === undefined
         ? undefined
-        : this.#ask(() => this.#loadPlain(address, id, plain))
+        : this.#ask(() => conversion.load(address, id))
     }
-    const session = parseSession(reply)
+    const session = parseStoredSession(reply)
     if (session === undefined) {
       this.#options.onCorrupt?.(key)
       return undefined
@@ -198,6 +203,11 @@ export class RedisSessionStore implements SessionStore {
   writeUntilUs(): number | undefined {
     const { clock } = this.#link
     return clock.known ? clock.nowUs() + writeWithinMs * 1000 : undefined
+  }
+
+  /** A session in our own format. Throws what the client throws. */
+  async loadOwn({ tag, digest }: SessionAddress): Promise<StoredSession | undefined> {
+    return parseStoredSession(await this.#loads.load(this.#key(tag, digest), this.#key(tag, 'w')))
   }
 
   /** Creates with the stamp of an intent, or '' for now. Throws what the client throws. */
@@ -294,56 +304,6 @@ export class RedisSessionStore implements SessionStore {
     return made ? { kind: 'created', nowMs, evicted: [], durability: 'redis' } : { kind: 'exists' }
   }
 
-  async #loadPlain(
-    address: SessionAddress,
-    id: string,
-    plain: PlainSessions,
-  ): Promise<LoadedSession | undefined> {
-    // Well before: a session that ends after this is not created behind its end.
-    const sinceUs = this.#link.clock.nowUs() - writeWithinMs * 1000
-    const found = await this.#link.run((client) => plain.read(client, id))
-    // Between the two looks another process may have converted it, which creates before it removes.
-    if (found === undefined) return this.#loadOwn(address)
-    const nowMs = this.#link.clock.nowUs() / 1000
-    const loaded: LoadedSession = {
-      session: { createdMs: nowMs, seenMs: nowMs, about: '', fields: found.fields, nowMs },
-      verified: true,
-    }
-    if (!plain.converts) return loaded
-    const session: NewSession = { about: '', fields: found.fields, listed: false, sinceUs }
-    const created = await this.#link.run((client) => this.createStamped(client, address, session, ''))
-    if (created.kind === 'revoked') return undefined
-    if (created.kind === 'exists') return this.#loadOwn(address)
-    return this.#takeOver(address, id, plain, found, loaded)
-  }
-
-  async #loadOwn({ tag, digest }: SessionAddress): Promise<LoadedSession | undefined> {
-    const session = parseSession(await this.#loads.load(this.#key(tag, digest), this.#key(tag, 'w')))
-    return session === undefined ? undefined : { session, verified: true }
-  }
-
-  /** Removes what was converted, with what a process with the plain store has written meanwhile. */
-  async #takeOver(
-    address: SessionAddress,
-    id: string,
-    plain: PlainSessions,
-    found: PlainSession,
-    loaded: LoadedSession,
-  ): Promise<LoadedSession | undefined> {
-    const left = await this.#link.run((client) => plain.remove(client, id, found))
-    if (left === 'removed') return loaded
-    const newer = left === 'gone' ? undefined : await this.#link.run((client) => plain.read(client, id))
-    if (newer === undefined) {
-      // It ended there before it was all here.
-      await this.#link.run((client) => this.destroyWith(client, address))
-      return undefined
-    }
-    const change = changeBetween(found.fields, newer.fields)
-    await this.#link.run((client) => this.saveStamped(client, address, change, ''))
-    const after = { ...loaded, session: { ...loaded.session, fields: newer.fields } }
-    return this.#takeOver(address, id, plain, newer, after)
-  }
-
   /** How a script tells of what ends. */
   #telling(tag: string): readonly [tag: string, channel: string, message: string, placeholder: string] {
     const { channel = '', message = '' } = this.#options.announce?.announcement() ?? {}
@@ -376,41 +336,5 @@ export class RedisSessionStore implements SessionStore {
     if (isRedisUnavailable(error)) return sessionUnavailable(error, error.outcome, retryAfterSeconds)
     if (isRedisRefused(error)) return sessionUnavailable(error, 'not-sent', retryAfterSeconds)
     return error
-  }
-}
-
-/** Takes a reply of the load script apart; undefined when it is no session. */
-function parseSession(reply: string): StoredSession | undefined {
-  if (reply === '') return undefined
-  const lines = reply.split('\n')
-  const fields = new Map<string, string>()
-  let createdMs = Number.NaN
-  let seenMs = Number.NaN
-  let about = ''
-  for (let at = 0; at + 1 < lines.length; at += 2) {
-    const name = lines[at] ?? ''
-    const value = lines[at + 1] ?? ''
-    if (name.startsWith('f:')) {
-      const text = value.slice(value.indexOf(' ') + 1)
-      const field = text === '' ? undefined : fieldName(name)
-      if (field !== undefined) fields.set(field, text)
-    } else if (name === 'c') createdMs = Number(value)
-    else if (name === 's') seenMs = Number(value)
-    else if (name === 'm') about = value
-  }
-  const nowMs = Number(lines.at(-1))
-  return Number.isFinite(createdMs + seenMs + nowMs)
-    ? { createdMs, seenMs, about, fields: fields satisfies FieldTexts, nowMs }
-    : undefined
-}
-
-function fieldName(hashField: string): string | undefined {
-  // Most names need no escaping, and JSON.parse is slower than a slice.
-  if (!hashField.includes('\\')) return hashField.slice(3, -1)
-  try {
-    const name: unknown = JSON.parse(hashField.slice(2))
-    return typeof name === 'string' ? name : undefined
-  } catch {
-    return undefined
   }
 }

@@ -1,14 +1,14 @@
-import { announce, messageOf, showError } from './announce.js'
+import { announce, messageOf } from './announce.js'
 import { type Product } from './api-types.js'
 import { type CartView } from './cart-view.js'
 import { type Column, DataTable } from './data-table.js'
-import { type Child, button, element, make, spoken } from './dom.js'
+import { type Child, button, make, spoken } from './dom.js'
 import { centsOf, count, money } from './format.js'
+import { SearchList } from './search-list.js'
 import { type Shop } from './shop.js'
 import { type View } from './view.js'
 
-const PAGE = '50'
-const SEARCH_PAUSE_MS = 250
+const PAGE = 50
 const LOW_STOCK = 5
 
 /** The products: search, edit in place, put into the cart. */
@@ -16,69 +16,30 @@ export class ProductsView implements View {
   readonly #shop: Shop
   readonly #cart: CartView
   readonly #table: DataTable<Product>
-  #nextCursor: string | null = null
-  #underWay = new AbortController()
-  #pause: number | undefined
-  #stale = true
-  #loading = false
+  readonly #list: SearchList<Product>
 
   constructor(shop: Shop, cart: CartView) {
     this.#shop = shop
     this.#cart = cart
     this.#table = new DataTable('products', 'Products', this.#columns(), ({ id }) => id)
-    element('product-text').addEventListener('input', () => {
-      clearTimeout(this.#pause)
-      this.#pause = setTimeout(() => void this.#load(), SEARCH_PAUSE_MS)
-    })
-    element('product-search').addEventListener('submit', (event) => {
-      event.preventDefault()
-      clearTimeout(this.#pause)
-      void this.#load()
-    })
-    element('products-more').addEventListener('click', () => void this.#load({ append: true }))
-    shop.onChange(() => {
-      this.#stale = true
-    })
-  }
-
-  async show(): Promise<void> {
-    if (this.#stale && !this.#loading) await this.#load()
-  }
-
-  async #load({ append = false } = {}): Promise<void> {
-    this.#underWay.abort()
-    this.#underWay = new AbortController()
-    const { signal } = this.#underWay
-    const query = new URLSearchParams({ limit: PAGE })
-    const search = element('product-text', HTMLInputElement).value.trim()
-    if (search !== '') query.set('search', search)
-    if (append && this.#nextCursor !== null) query.set('cursor', this.#nextCursor)
-    this.#loading = true
-    this.#table.busy = true
-    if (this.#table.size === 0) element('products-status').textContent = 'Loading products…'
-    try {
-      const { body, nextCursor } = await this.#shop.products(query, signal)
-      if (append) this.#table.append(body)
-      else this.#table.set(body)
-      this.#nextCursor = nextCursor
-      this.#stale = false
-      showError('products-error')
-      element('products-more').hidden = nextCursor === null
-      const more = nextCursor === null ? '' : ', there are more'
-      element('products-status').textContent =
-        this.#table.size === 0
+    this.#list = new SearchList({
+      table: this.#table,
+      one: 'product',
+      many: 'products',
+      pageSize: PAGE,
+      ask: (query, signal) => shop.products(query, signal),
+      summary: ({ size, search, more }) =>
+        size === 0
           ? `No product matches “${search}”.`
-          : `${count(this.#table.size)} shown${more}.`
-    } catch (error) {
-      if (signal.aborted) return
-      showError('products-error', error, () => void this.#load({ append }))
-      element('products-status').textContent = ''
-    } finally {
-      if (!signal.aborted) {
-        this.#loading = false
-        this.#table.busy = false
-      }
-    }
+          : `${count(size)} shown${more ? ', there are more' : ''}.`,
+    })
+    shop.onChange(() => {
+      this.#list.stale = true
+    })
+  }
+
+  show(): Promise<void> {
+    return this.#list.show()
   }
 
   #columns(): Column<Product>[] {
@@ -178,7 +139,7 @@ export class ProductsView implements View {
     try {
       const change = { name: name.value.trim(), priceCents, stock: Number(stock.value) }
       const saved = await this.#shop.changeProduct(product.id, change)
-      this.#stale = false
+      this.#list.stale = false
       this.#done(saved)
       announce(`Saved ${saved.name}.`)
     } catch (error) {

@@ -1,13 +1,8 @@
-import { adoptClient, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
-import type { TopologyAccess } from '@stayfast/test-kit'
 import { Cluster, Redis } from 'ioredis'
+import type { TopologyAccess } from './topology.js'
 
-interface Teardown {
-  teardown(fn: () => Promise<void>): void
-}
-
-/** A client as an app has one that thought of nothing but how to reach its Redis. */
-function plainClient(access: TopologyAccess): RedisClient {
+/** A client as an app has one that thought of nothing but how to reach its Redis. It connects when told to. */
+export function plainClient(access: TopologyAccess): Redis | Cluster {
   const tls = access.ca === undefined ? {} : { tls: { ca: access.ca } }
   switch (access.kind) {
     case 'single':
@@ -35,11 +30,4 @@ function plainClient(access: TopologyAccess): RedisClient {
         },
       )
   }
-}
-
-/** A link over a duplicate of such a client, as a plugin makes it. */
-export function openTopologyLink(t: Teardown, access: TopologyAccess): RedisLink {
-  const link = adoptClient(plainClient(access), { name: 'default' })
-  t.teardown(() => link.close())
-  return link
 }
