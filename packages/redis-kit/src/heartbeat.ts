@@ -41,6 +41,7 @@ export class Heartbeat {
   }
 
   #startIn(delayMs: number): void {
+    clearTimeout(this.#timer)
     this.#timer = setTimeout(() => {
       this.start()
     }, delayMs)
