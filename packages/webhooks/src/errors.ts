@@ -97,7 +97,7 @@ const BusyError: FastifyErrorConstructor<{ code: string }, []> = createError<str
 
 const UnavailableError: FastifyErrorConstructor<{ code: string }, Cause> = createError<string, Cause>(
   'STAY_WEBHOOK_UNAVAILABLE',
-  'The event could not be put into the queue, because Redis did not take it, or the app is closing. Send it again in a moment.',
+  'The event could not be put into the queue, because Redis did not take it, or the app is starting or closing. Send it again in a moment.',
   503,
 )
 
@@ -119,7 +119,7 @@ export function eventBusy(retryAfterSeconds: number): TryAgainError {
   return tryAgain(new BusyError(), retryAfterSeconds)
 }
 
-/** Redis is away or refused, and may yet have taken the event; or the app is closing. Code `STAY_WEBHOOK_UNAVAILABLE`. */
+/** Redis is away or refused, and may yet have taken the event; or the app is starting or closing. Code `STAY_WEBHOOK_UNAVAILABLE`. */
 export function webhooksUnavailable(cause: unknown, retryAfterSeconds: number): TryAgainError {
   return tryAgain(
     cause === undefined ? new UnavailableError() : new UnavailableError({ cause }),

@@ -11,7 +11,7 @@ import type { Claim, ReceiptStore } from './receipts/receipt-store.js'
 /** Options of {@link Intake}. */
 export interface IntakeOptions {
   readonly receipts: ReceiptStore
-  readonly queue: EventQueue
+  readonly queue: Pick<EventQueue, 'add'>
   /** Whether the queue would take an event now; asked before anything is claimed. */
   readonly canEnqueue: () => boolean
   /** Now, by the clock of Redis where it is known. */

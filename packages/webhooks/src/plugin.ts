@@ -13,9 +13,10 @@ import { EventRunner } from './event-runner.js'
 import { findRedis, type WebhookRedis } from './find-redis.js'
 import { Handlers } from './handlers.js'
 import { Intake } from './intake.js'
-import { checkOptions, type CheckedOptions, type WebhooksOptions } from './options.js'
-import type { EventQueue, OnFailure } from './queue/event-queue.js'
-import { MemoryEventQueue } from './queue/memory-event-queue.js'
+import { openQueue } from './open-queue.js'
+import { checkOptions, type WebhooksOptions } from './options.js'
+import type { EventQueue } from './queue/event-queue.js'
+import { settledWithin } from './queue/settled-within.js'
 import { receiveRoute } from './receive-route.js'
 import { MemoryReceiptStore } from './receipts/memory-receipt-store.js'
 import type { ReceiptStore } from './receipts/receipt-store.js'
@@ -45,6 +46,7 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   let queue: EventQueue | undefined
   let receipts: ReceiptStore | undefined
   let intake: Intake | undefined
+  let closing = false
 
   const runner = new EventRunner({
     handlers,
@@ -68,7 +70,8 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   }
 
   const asked = async <T>(ask: (queue: EventQueue) => Promise<T>): Promise<T> => {
-    if (queue === undefined) throw new WebhooksNotReadyError(options.decorateAs)
+    if (intake === undefined) throw new WebhooksNotReadyError(options.decorateAs)
+    if (queue === undefined) throw webhooksUnavailable(undefined, options.retryAfterSeconds)
     try {
       return await ask(queue)
     } catch (error) {
@@ -111,19 +114,35 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
     })
   }
 
+  const start = (opened: EventQueue): void => {
+    queue = opened
+    if (options.processing) opened.process(runner.run)
+  }
+
+  const startLate = async (opening: Promise<EventQueue>): Promise<void> => {
+    app.log.warn('webhooks: the queue is still being loaded; webhooks are answered 503 until it is.')
+    try {
+      const opened = await opening
+      if (closing) await opened.close(0)
+      else start(opened)
+    } catch (error) {
+      app.log.error({ err: error }, 'webhooks: the queue could not be loaded; webhooks are answered 503.')
+    }
+  }
+
   // Not before: what is registered after this plugin counts as well.
   app.addHook('onReady', async () => {
     redis = findRedis(app, options.redis, options.share)
     const link = redis?.queue.link
-    queue = await openQueue(app, redis, options, runner.failed)
+    const opening = openQueue(app, redis, options, runner.failed)
     receipts =
       redis === undefined
         ? new MemoryReceiptStore({ ...options, maxReceipts: options.maxReceiptsInMemory })
         : new RedisReceiptStore({ ...options, link: redis.receipts })
     intake = new Intake({
       receipts,
-      queue,
-      canEnqueue: () => link === undefined || link.status === 'up',
+      queue: { add: async (event) => (await opening).add(event) },
+      canEnqueue: () => queue !== undefined && (link === undefined || link.status === 'up'),
       nowMs,
       retryAfterSeconds: options.retryAfterSeconds,
       counters,
@@ -134,15 +153,18 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
       },
     })
     const links = redis === undefined ? [] : [redis.queue.link, redis.receipts]
-    await Promise.all(
-      links.map((link) => bootWait(link, bootWaitMs, ({ status }) => status !== 'connecting')),
-    )
+    const [loaded] = await Promise.all([
+      loadedInTime(app, opening),
+      ...links.map((link) => bootWait(link, bootWaitMs, ({ status }) => status !== 'connecting')),
+    ])
     tellStart(app.log, 'webhooks', redis?.queue)
-    if (options.processing) queue.process(runner.run)
+    if (loaded) start(await opening)
+    else void startLate(opening)
   })
 
   // Before anything is closed that handlers may need: their database, and Redis itself.
   app.addHook('preClose', async () => {
+    closing = true
     const unfinished = (await queue?.close(options.closeSeconds * 1000)) ?? 0
     await receipts?.close(lastReceiptsMs)
     if (unfinished === 0) return
@@ -155,6 +177,17 @@ function register(app: FastifyInstance, given: WebhooksOptions): void {
   })
 }
 
+/**
+ * Whether the queue is there in time. Fastify fails an app whose hook takes longer than its `pluginTimeout`:
+ * a slow disk, or a machine that is busy with everything else, is waited for half of it.
+ */
+async function loadedInTime(app: FastifyInstance, opening: Promise<EventQueue>): Promise<boolean> {
+  const { pluginTimeout = 0 } = app.initialConfig
+  if (pluginTimeout > 0 && !(await settledWithin(opening, pluginTimeout / 2))) return false
+  await opening
+  return true
+}
+
 function countsOf(counters: WebhookCounters): Record<string, number> {
   return {
     accepted_total: counters.accepted,
@@ -164,33 +197,6 @@ function countsOf(counters: WebhookCounters): Record<string, number> {
     failed_total: counters.failed,
     dead_lettered_total: counters.deadLettered,
   }
-}
-
-async function openQueue(
-  app: FastifyInstance,
-  redis: WebhookRedis | undefined,
-  options: CheckedOptions,
-  onFailure: OnFailure,
-): Promise<EventQueue> {
-  if (redis === undefined) {
-    return new MemoryEventQueue({ ...options, maxEvents: options.maxInMemory, onFailure })
-  }
-  // Loading BullMQ takes a tenth of a second or more, which an app without Redis is spared.
-  const { BullEventQueue } = await import('./queue/bull-event-queue.js')
-  return new BullEventQueue({
-    ...options,
-    link: redis.queue.link,
-    openBlocking: redis.openBlocking,
-    onFailure,
-    logger: {
-      debug: (details, message) => {
-        app.log.debug(details, message)
-      },
-      warn: (details, message) => {
-        app.log.warn(details, message)
-      },
-    },
-  })
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isRedisRefused, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
+import { isRedisRefused, isRedisUnavailable, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
 import { ConnectionClosedError } from 'bullmq'
 
 /**
@@ -52,6 +52,13 @@ export class PatientSender {
       this.#waiting.add(settle)
     })
   }
+}
+
+/** Whether a command that failed in the hands of a {@link PatientSender} may have been carried out. */
+export function mayHaveRun(error: unknown): boolean {
+  if (!(error instanceof ConnectionClosedError)) return false
+  const { cause } = error
+  return isRedisUnavailable(cause) && cause.outcome === 'unknown'
 }
 
 function lost(cause?: unknown): ConnectionClosedError {
