@@ -5,7 +5,7 @@ import t, { type Test } from 'tap'
 import { PatientSender } from '../dist/queue/patient-sender.js'
 import { PollingClient } from '../dist/queue/polling-client.js'
 import { eventOf } from './event-queue-contract.js'
-import { openLink } from './open-link.js'
+import { openLink } from '@stayfast/link-test-kit'
 import { openQueue } from './open-queue.js'
 
 const marker = 'marker'

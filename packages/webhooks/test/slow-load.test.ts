@@ -4,7 +4,7 @@ import { register } from 'node:module'
 import { MessageChannel } from 'node:worker_threads'
 import t, { type Test } from 'tap'
 import webhooks, { hmac, type WebhooksOptions } from '../dist/index.js'
-import { openLink } from './open-link.js'
+import { openLink } from '@stayfast/link-test-kit'
 import { signedEvent, testSecret } from './signed-event.js'
 
 /** Holds the queue's code back until it is told to let it go, as a disk that is very slow. */
