@@ -172,7 +172,7 @@ t.test('an app that ends while Redis is away says how many accepted writes it ta
 t.test(
   'Redis is killed and restarted under load: nobody is signed out, and nobody who signed out is in',
   async (t) => {
-    const server = await startRedisServer({ appendOnly: true, config: { appendfsync: 'always' } }, t)
+    const server = await startRedisServer({ appendOnly: true }, t)
     const shops = [await shop(t, server.url), await shop(t, server.url)]
     const users = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>

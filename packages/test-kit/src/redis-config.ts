@@ -42,6 +42,8 @@ export function redisConfig(
     ['unixsocketperm', '700'],
     ['databases', String(options.upstashLike ? 1 : (options.databases ?? 16))],
     ['appendonly', options.appendOnly ? 'yes' : 'no'],
+    // With everysec a server holds writes back, although it answered them, while the disk is busy.
+    ['appendfsync', 'always'],
     // By default a primary waits 5 s for more replicas before it sends its data.
     ['repl-diskless-sync-delay', '0'],
     ...(options.tls ? tlsLines(files, port) : [['port', String(port)]]),
