@@ -14,7 +14,8 @@ export interface ClusterOptions {
 
 interface Member {
   id: string
-  port: number
+  /** Of the cluster's own bus: what is told of the other one depends on how the asker is connected. */
+  busPort: number
   isPrimary: boolean
   /** The id of its primary. */
   follows: string
@@ -59,6 +60,7 @@ export async function startCluster(options: ClusterOptions = {}, owner?: Teardow
   const outcomes = await Promise.allSettled(starting)
   const rig = new ClusterRig(
     outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : [])),
+    busPorts,
   )
   owner?.teardown(() => rig.stop())
   try {
@@ -100,10 +102,12 @@ async function form(nodes: readonly RedisServer[], busPorts: ReadonlyMap<number,
 /** A Redis Cluster of six nodes. */
 export class ClusterRig {
   readonly nodes: readonly RedisServer[]
+  readonly #busPorts: ReadonlyMap<number, number>
 
   /** Use `startCluster`. */
-  constructor(nodes: readonly RedisServer[]) {
+  constructor(nodes: readonly RedisServer[], busPorts: ReadonlyMap<number, number>) {
     this.nodes = nodes
+    this.#busPorts = busPorts
   }
 
   /** The nodes that serve slots at the moment, as a node sees it that is alive. */
@@ -115,7 +119,7 @@ export class ClusterRig {
   /** The healthy replicas of a primary. */
   async replicasOf(primary: RedisServer): Promise<RedisServer[]> {
     const members = await this.#members()
-    const id = members.find((member) => member.port === primary.port)?.id
+    const id = members.find((member) => this.#is(primary, member))?.id
     return this.#serversOf(members.filter((member) => member.isHealthy && member.follows === id))
   }
 
@@ -161,9 +165,9 @@ export class ClusterRig {
     if (!/cluster_state:ok/.test(info)) return false
     const members = parseMembers(await node.command('cluster', 'nodes'))
     const healthy = members.filter((member) => member.isHealthy)
-    if (!living.every(({ port }) => healthy.some((member) => member.port === port))) return false
+    if (!living.every((other) => healthy.some((member) => this.#is(other, member)))) return false
     const replication = String(await node.command('info', 'replication'))
-    const self = members.find((member) => member.port === node.port)
+    const self = members.find((member) => this.#is(node, member))
     const primaries = healthy.filter((member) => member.isPrimary).length
     if (primaries !== primaryCount) return false
     return self?.isPrimary === true || /master_link_status:up/.test(replication)
@@ -176,7 +180,11 @@ export class ClusterRig {
   }
 
   #serversOf(members: readonly Member[]): RedisServer[] {
-    return members.flatMap(({ port }) => this.nodes.find((node) => node.port === port) ?? [])
+    return members.flatMap((member) => this.nodes.find((node) => this.#is(node, member)) ?? [])
+  }
+
+  #is(node: RedisServer, { busPort }: Member): boolean {
+    return this.#busPorts.get(node.port) === busPort
   }
 }
 
@@ -189,7 +197,7 @@ function parseMembers(reply: unknown): Member[] {
       const [id = '', address = '', flags = '', follows = '', , , , link] = line.split(' ')
       return {
         id,
-        port: Number(/:(\d+)@/.exec(address)?.[1]),
+        busPort: Number(/@(\d+)/.exec(address)?.[1]),
         isPrimary: flags.includes('master'),
         follows,
         isHealthy: !/fail|handshake|noaddr/.test(flags) && link === 'connected',
