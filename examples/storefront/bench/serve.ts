@@ -9,7 +9,7 @@ import { BentoCache, bentostore } from 'bentocache'
 import { memoryDriver } from 'bentocache/drivers/memory'
 import { redisBusDriver, redisDriver } from 'bentocache/drivers/redis'
 import { randomUUID } from 'node:crypto'
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifyRequest } from 'fastify'
 import { Redis } from 'ioredis'
 import { salesReport } from './report.js'
 
@@ -96,13 +96,21 @@ async function stayfast(app: FastifyInstance): Promise<void> {
     await app.sessions.login(request, { userId: randomUUID(), tenantId: vendorId, roles: ['vendor'] })
     return {}
   })
-  app.get('/report', { preHandler: app.sessions.requireAuth }, ({ principal }) => {
-    const signedIn = principal?.tenantId ?? ''
-    return app.taggedCache.getOrSet(`report:${signedIn}`, () => salesReport(signedIn), {
-      ttlSeconds,
-      tags: [`vendor:${signedIn}`, 'orders'],
-    })
-  })
+  const signedIn = ({ principal }: FastifyRequest): string => principal?.tenantId ?? ''
+  app.get(
+    '/report',
+    {
+      preHandler: app.sessions.requireAuth,
+      config: {
+        cache: {
+          ttlSeconds,
+          key: (request) => `report:${signedIn(request)}`,
+          tags: (request) => [`vendor:${signedIn(request)}`, 'orders'],
+        },
+      },
+    },
+    (request) => salesReport(signedIn(request)),
+  )
 }
 
 const app = Fastify()

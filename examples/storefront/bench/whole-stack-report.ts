@@ -16,6 +16,8 @@ export interface WholeStackResults {
   readonly runs: number
   readonly secondsPerRun: number
   readonly connections: number
+  /** The server had a core of its own. */
+  readonly ownCore: boolean
   readonly samples: Readonly<Partial<Record<Stack, readonly Sample[]>>>
   /** Redis commands for one request. */
   readonly commands: Readonly<Partial<Record<Stack, number>>>
@@ -29,7 +31,7 @@ const end = '<!-- end of figures -->'
 const titles: Readonly<Record<Stack, string>> = {
   bare: 'bare Fastify: no session, no limit, no cache',
   usual: '@fastify/session with a plain ioredis store, @fastify/rate-limit on Redis, bentocache',
-  stayfast: '**Stayfast**: session, rate-limit, tagged-cache',
+  stayfast: '**Stayfast**: session, rate-limit, tagged-cache (`config.cache`)',
 }
 
 function median(values: readonly number[]): number {
@@ -41,13 +43,22 @@ export function medianOf({ samples }: WholeStackResults, stack: Stack, figure: k
   return median((samples[stack] ?? []).map((sample) => sample[figure]))
 }
 
-/** Requests per second of Stayfast as a multiple of another stack: the median over the runs. */
-export function ratioTo({ samples }: WholeStackResults, stack: Stack): number {
-  const other = samples[stack] ?? []
-  const ratios = (samples.stayfast ?? []).map(
-    ({ perSecond }, run) => perSecond / (other[run]?.perSecond ?? NaN),
-  )
-  return Number(median(ratios).toFixed(2))
+/** Requests that Stayfast answers as a multiple of another stack, by the clock and by computing time: medians over the runs. */
+export function ratiosTo(
+  { samples }: WholeStackResults,
+  stack: Stack,
+): { readonly byClock: number; readonly byCpu: number } {
+  const pairs = (samples.stayfast ?? []).map((own, run) => ({ own, other: samples[stack]?.[run] }))
+  const ratio = (of: (own: Sample, other: Sample) => number): number =>
+    Number(median(pairs.map(({ own, other }) => (other === undefined ? NaN : of(own, other)))).toFixed(2))
+  return {
+    byClock: ratio((own, other) => own.perSecond / other.perSecond),
+    byCpu: ratio((own, other) => other.cpuUs / own.cpuUs),
+  }
+}
+
+function percent(share: number): string {
+  return `${Math.round(100 * share)} %`
 }
 
 /** The README with the figures of these results between its marks, and the same for a terminal. */
@@ -55,7 +66,8 @@ export function withWholeStackFigures(
   readme: string,
   results: WholeStackResults,
 ): { readonly text: string; readonly lines: readonly string[] } {
-  const { runs, secondsPerRun, connections, versions, machine, commands } = results
+  const { runs, secondsPerRun, connections, ownCore, versions, machine, commands } = results
+  const [usual, bare] = [ratiosTo(results, 'usual'), ratiosTo(results, 'bare')]
   const rows = stacks.map((stack) => {
     const figure = (name: keyof Sample): string => String(medianOf(results, stack, name))
     const cells = [
@@ -73,9 +85,10 @@ export function withWholeStackFigures(
     '|---|---|---|---|---|',
     ...rows,
     '',
-    `Stayfast answers ${ratioTo(results, 'usual')} × as many as the usual stack, and ` +
-      `${Math.round(100 * ratioTo(results, 'bare'))} % of bare Fastify. Medians of ${runs} runs of ${secondsPerRun} s ` +
-      `with ${connections} connections of as many users, all from one address, in turns, each stack in a process of its own beside Redis and the client; ` +
+    `A core answers ${usual.byCpu} × as many requests with Stayfast as with the usual stack (${usual.byClock} × by the clock, where the client has its share in the limit), and ` +
+      `${percent(bare.byCpu)} of bare Fastify (${percent(bare.byClock)} by the clock). Medians of ${runs} runs of ${secondsPerRun} s ` +
+      `with ${connections} connections of as many users, all from one address, in turns, each stack in a process of its own, ` +
+      `${ownCore ? 'which has a core to itself, Redis and the client on another' : 'beside Redis and the client'}; ` +
       `Node ${node}, Redis ${redis}, ` +
       `${Object.entries(packages)
         .map(([name, version]) => `${name} ${version}`)

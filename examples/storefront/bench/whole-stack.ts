@@ -2,6 +2,7 @@ import { type ManagedProcess, startProcess, startRedisServer } from '@stayfast/t
 import autocannon from 'autocannon'
 import { readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
+import { keepOnCore } from './keep-on-core.js'
 import { salesReport } from './report.js'
 import {
   type Sample,
@@ -15,8 +16,8 @@ import {
  * The same signed-in, limited, cached report on bare Fastify, on the well-known plugins as they come, and on
  * Stayfast, each in a process of its own, in turns. Writes JSON to bench/results and the figures into the README.
  */
-const runs = Number(process.env['BENCH_RUNS'] ?? 7)
-const secondsPerRun = Number(process.env['BENCH_SECONDS'] ?? 4)
+const runs = Number(process.env['BENCH_RUNS'] ?? 15)
+const secondsPerRun = Number(process.env['BENCH_SECONDS'] ?? 3)
 const connections = 64
 const countedRequests = 2_000
 /** Who is signed in; one after another asks. */
@@ -32,6 +33,9 @@ interface Subject {
 }
 
 const listening = /listening at (\S+)/
+const [clientCore, serverCore] = [0, 1]
+/** What is measured shares its core with nobody; Redis and the client share the other one. */
+const ownCore = cpus().length > 1 && (await keepOnCore(process.pid, clientCore))
 await using server = await startRedisServer()
 
 async function start(stack: Stack): Promise<Subject> {
@@ -39,6 +43,7 @@ async function start(stack: Stack): Promise<Subject> {
     env: { BENCH_STACK: stack, REDIS_URL: server.url, NODE_ENV: 'production' },
     readyWhen: listening,
   })
+  if (ownCore) await keepOnCore(process.pid, serverCore)
   const url = listening.exec(await process.waitForLine(listening))?.[1] ?? ''
   const requests: autocannon.Request[] = []
   for (let user = 0; user < users; user += 1) {
@@ -105,6 +110,7 @@ const report: WholeStackResults = {
   runs,
   secondsPerRun,
   connections,
+  ownCore,
   samples: Object.fromEntries(subjects.map(({ stack, samples }) => [stack, samples])),
   commands,
   versions: {

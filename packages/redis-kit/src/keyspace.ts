@@ -12,22 +12,26 @@ const unsafe = /[%~:{}*?[\]\\\s\p{Cc}\p{Cs}]/gu
 const unsafeButColon = /[%~{}*?[\]\\\s\p{Cc}\p{Cs}]/gu
 /** Most parts are ids: nothing in them to be escaped, which is seen more quickly than searched for. */
 const plain = /^[\w.-]{0,128}$/
+const plainButColon = /^[\w.:-]{0,128}$/
 
 function escapeCharacter(character: string): string {
   return `%${character.charCodeAt(0).toString(16).padStart(4, '0')}`
 }
 
 function escape(text: string, pattern: RegExp): string {
-  if (plain.test(text)) return text
   const escaped = text.replace(pattern, escapeCharacter)
   if (Buffer.byteLength(escaped) <= longestPartBytes) return escaped
   // No escaped text begins with a bare tilde, so a hashed part never meets one that was short.
   return `~${createHash('sha256').update(escaped).digest('hex')}`
 }
 
+function escapePart(text: string): string {
+  return plain.test(text) ? text : escape(text, unsafe)
+}
+
 function withParts(key: string, parts: readonly string[]): string {
   let whole = key
-  for (const part of parts) whole += `:${escape(part, unsafe)}`
+  for (const part of parts) whole += `:${escapePart(part)}`
   return whole
 }
 
@@ -57,13 +61,13 @@ export class Keyspace {
 
   /** `kind:path`, where the path is one value whose colons stay readable, such as an app's own cache key. */
   path(kind: string, path: string): string {
-    return `${this.#prefix()}${kind}:${escape(path, unsafeButColon)}`
+    return `${this.#prefix()}${kind}:${plainButColon.test(path) ? path : escape(path, unsafeButColon)}`
   }
 
   /** `kind:{slot}:part:part`: all keys of one slot value live in one cluster slot. */
   inSlot(kind: string, slot: string, ...parts: readonly string[]): string {
     // Empty braces choose no slot at all; a lone percent sign is no escape, so it meets no other slot.
-    const tag = `{${slot === '' ? '%' : escape(slot, unsafe)}}`
+    const tag = `{${slot === '' ? '%' : escapePart(slot)}}`
     return withParts(`${this.#prefix()}${kind}:${tag}`, parts)
   }
 

@@ -124,7 +124,7 @@ export class RequestSessions {
   #equip(request: FastifyRequest, session: RequestSession): void {
     if (typeof session.sessionId !== 'string') return
     if (isLocalDevelopment(this.#rules, request)) session.cookie.secure = false
-    Object.defineProperty(session, 'isModified', { value: isModified, configurable: true, writable: true })
+    Object.defineProperty(session, 'isModified', ownIsModified)
     Object.defineProperty(session, 'destroy', {
       value: (callback?: (error?: unknown) => void) => this.#destroy(request, session, callback),
       configurable: true,
@@ -159,6 +159,9 @@ function isModified(this: Session): boolean {
   if (attachment.state.kind === 'ended') return false
   return attachment.reissue || changeBetween(attachment.baseline, fieldTexts(this)).size > 0
 }
+
+/** Made once: with each request it would cost more than the rest of what is done to a session object. */
+const ownIsModified = Object.freeze({ value: isModified, configurable: true, writable: true })
 
 function isParsed({ cookies }: { readonly cookies: object | null }): boolean {
   return cookies !== null

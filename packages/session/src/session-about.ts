@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache'
 import { LoginInvalidError } from './errors.js'
 
 /** Who signs in. */
@@ -40,16 +41,30 @@ export function encodeAbout({ userId, tenantId, roles, device }: SessionAbout): 
   return text === '{}' ? '' : text
 }
 
+/** What was read lately: it is the same with each request of a session. */
+const decoded = new LRUCache<string, SessionAbout>({ max: 10_000 })
+/** Memory is not for who sends long names. */
+const longestRemembered = 512
+
 /** Reads it back; undefined when it is none of ours. */
 export function decodeAbout(text: string): SessionAbout | undefined {
   if (text === '') return {}
+  const known = decoded.get(text)
+  if (known !== undefined) return known
+  const about = decodeText(text)
+  if (about !== undefined && text.length <= longestRemembered) decoded.set(text, about)
+  return about
+}
+
+function decodeText(text: string): SessionAbout | undefined {
   try {
     const value: unknown = JSON.parse(text)
     if (!isRecord(value)) return undefined
     const { u, t, r, d } = value
     if (![u, t, d].every((each) => each === undefined || typeof each === 'string')) return undefined
     if (r !== undefined && !isTexts(r)) return undefined
-    return { userId: asText(u), tenantId: asText(t), roles: r ?? [], device: asText(d) }
+    const roles = Object.freeze(r ?? [])
+    return Object.freeze({ userId: asText(u), tenantId: asText(t), roles, device: asText(d) })
   } catch {
     return undefined
   }

@@ -64,7 +64,7 @@ export function withPeerFigures(
     '| --- | --- | --- | --- | --- |',
     ...rows,
     '',
-    `In percent of the bare way, measured in slices between the slices of each cache: a Map read through an async function (${bare.localHit.toLocaleString('en')} a second); \`GET\` and \`JSON.parse\` with ioredis, 64 at a time (${bare.redisHit.toLocaleString('en')}); \`GET\` and \`SET\`, 64 at a time (${bare.missAndSet.toLocaleString('en')}), until all is stored. Medians of ${runs} runs, ${valueBytes} bytes of JSON, ${tags} tags, Node ${versions['node'] ?? ''}, Redis ${versions['redis'] ?? ''}, ${machine.cpus} cores. A tag of ${invalidation.keys.toLocaleString('en')} keys is invalidated in ${invalidation.redisUs} µs of Redis time.`,
+    `In percent of the bare way, measured in slices between the slices of each cache: a Map read through an async function (${bare.localHit.toLocaleString('en')} a second); \`GET\` and \`JSON.parse\` with ioredis, 64 at a time (${bare.redisHit.toLocaleString('en')}); \`GET\` and \`SET\`, 64 at a time (${bare.missAndSet.toLocaleString('en')}), until all is stored. Medians of ${runs} runs after one to warm up, ${valueBytes} bytes of JSON, ${tags} tags, Node ${versions['node'] ?? ''}, Redis ${versions['redis'] ?? ''}, ${machine.cpus} cores. A tag of ${invalidation.keys.toLocaleString('en')} keys is invalidated in ${invalidation.redisUs} µs of Redis time.`,
   ].join('\n')
   const [from, to] = [readme.indexOf(begin), readme.indexOf(end)]
   if (from < 0 || to < from) throw new Error(`The README has lost its marks: ${begin} … ${end}`)

@@ -1,3 +1,4 @@
+import type { LinkTraits } from '@stayfast/redis-kit'
 import { startRedisServer } from '@stayfast/test-kit'
 import t, { type Test } from 'tap'
 import { openProcess, type EngineSettings, type LinkedProcess } from './open-cache.js'
@@ -8,8 +9,12 @@ t.beforeEach(async () => {
 })
 
 /** A process whose bus and link are quiet, so that only what is counted is sent. */
-function quiet(t: Test, options: EngineSettings = {}): Promise<LinkedProcess> {
-  return openProcess(t, server.url, { leaseMs: 120_000, ...options }, { heartbeatMs: false })
+function quiet(
+  t: Test,
+  options: EngineSettings = {},
+  traits: Partial<LinkTraits> = {},
+): Promise<LinkedProcess> {
+  return openProcess(t, server.url, { leaseMs: 120_000, ...options }, { heartbeatMs: false, traits })
 }
 
 /** So that no script is sent as a whole while commands are counted. */
@@ -55,21 +60,29 @@ t.test('a strong read costs one command each time', async (t) => {
   }
 })
 
-t.test('many at once cost one command', async (t) => {
-  const [one, two] = [await quiet(t), await quiet(t)]
+t.test('many at once cost one command where each has its price, elsewhere one for 32 of them', async (t) => {
+  const writer = await quiet(t)
   const keys = Array.from({ length: 100 }, (_, index) => `k${index}`)
-  for (const key of keys) await one.cache.set(key, key, { tags })
-  await two.cache.getMany(['k0'])
-  const sent = await server.countCommands(async () => {
-    t.strictSame(await two.cache.getMany(keys), keys)
-  })
-  t.strictSame(sent, { mget: 1 })
+  for (const key of keys) await writer.cache.set(key, key, { tags })
+  for (const [billedByCommand, commands] of [
+    [true, 1],
+    [false, 4],
+  ] as const) {
+    const { cache } = await quiet(t, {}, { billedByCommand })
+    // It knows the tags from then on.
+    await cache.getMany(['k0'])
+    const sent = await server.countCommands(async () => {
+      t.strictSame(await cache.getMany(keys), keys)
+    })
+    t.strictSame(sent, { mget: commands })
+  }
 })
 
 t.test('misses of one turn share their commands', async (t) => {
-  const locking = await quiet(t)
+  // Read with one command: the answers of several may come in several turns.
+  const locking = await quiet(t, {}, { billedByCommand: true })
   await teachScripts(locking)
-  const free = await quiet(t, { lock: false })
+  const free = await quiet(t, { lock: false }, { billedByCommand: true })
   await Promise.all(['a', 'b'].map((key) => free.cache.getOrSet(`taught ${key}`, () => key, { tags })))
   await free.engine.settled()
   const keys = Array.from({ length: 40 }, (_, index) => `k${index}`)

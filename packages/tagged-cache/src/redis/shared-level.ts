@@ -30,8 +30,10 @@ export interface SharedLevelOptions {
 
 /** That Redis is away is noticed so late at most, where the lease is not shorter. */
 const noticedWithinMs = 2000
-/** A reply of at most some MB, which does not keep the server from others for long. */
-const keysPerCommand = 500
+/** While Redis answers one command, this process makes the next, or values of the one before. */
+const keysPerCommand = 32
+/** Where each command has its price: a reply of at most some MB, which does not keep the server from others for long. */
+const keysPerBilledCommand = 500
 
 /** The Redis side of the cache: entries, locks, tags, and the bus that keeps the processes coherent. */
 export class SharedLevel {
@@ -54,7 +56,11 @@ export class SharedLevel {
     this.locks = new Locks({ link, keys: this.keys, times: options, onNotStored: options.onNotStored })
     this.#reads = new TurnBatch({
       send: (keys) => this.#read(keys),
-      maxWeight: link.traits.cluster ? 0 : keysPerCommand,
+      maxWeight: link.traits.cluster
+        ? 0
+        : link.traits.billedByCommand
+          ? keysPerBilledCommand
+          : keysPerCommand,
     })
     if (link.status !== 'up') this.#awaySinceMs = performance.now()
     this.#stop.push(
