@@ -210,7 +210,17 @@ export class ClientLink implements RedisLink {
     }
     // QUIT lets replies arrive that are on their way, but on a dead connection it is never answered.
     if (wasUp) await this.#commands.run(() => this.#client.quit(), closeMs).catch(() => undefined)
-    this.#client.disconnect()
+    this.#leaveForGood()
+  }
+
+  /** A Cluster client that is told to leave while it looks for its nodes may connect all the same, and stay. */
+  #leaveForGood(): void {
+    const leave = (): void => {
+      this.#client.disconnect()
+    }
+    this.#client.on('connect', leave)
+    this.#client.on('ready', leave)
+    leave()
   }
 
   #become(state: LinkState): void {

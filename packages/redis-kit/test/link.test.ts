@@ -6,6 +6,9 @@ import t from 'tap'
 import { ClientLink, RedisMisuseError, RedisRefusedError, RedisUnavailableError } from '../dist/index.js'
 import { openLink, rejection } from './open-link.js'
 
+/** Of what CLIENT LIST says, those over TCP: the test's own eyes look in by a socket. */
+const connections = (list: unknown): number => String(list).match(/ addr=127\./g)?.length ?? 0
+
 const deadlineMs = 400
 const heartbeatMs = 300
 
@@ -323,6 +326,19 @@ t.test('a link that is closed while it lets a connection in is done with it', as
     t.equal(calls, 1, `a connection ${which} is not tried again`)
     t.equal(link.counters.connected, 0, `a connection ${which} is not taken for one that is up`)
   }
+})
+
+t.test('a client that connects although its link was closed is sent away', async (t) => {
+  const server = await startRedisServer({}, t)
+  const client = new Redis(server.url, { lazyConnect: true })
+  const link = new ClientLink({ name: 'default', client, owned: true })
+  await reaches(link, 'up')
+  await link.close()
+  await eventually(() => client.status === 'end')
+  // As a Cluster client does that hears of its slots behind the disconnect.
+  await client.connect().catch(() => undefined)
+  await eventually(() => client.status === 'end')
+  t.equal(await server.command('client', 'list', 'type', 'normal').then(connections), 0)
 })
 
 t.test(
