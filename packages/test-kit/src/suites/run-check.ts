@@ -1,3 +1,4 @@
+import { setPriority } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { Guard } from '../guard.js'
 import { GuardedChild } from '../guarded-child.js'
@@ -17,6 +18,9 @@ export interface CheckResult {
   output: readonly string[]
 }
 
+/** Checks give way to suites, in which clocks run. */
+const niceness = 10
+
 /** Runs a check. It does not throw: what cannot be started has failed. */
 export async function runCheck(check: Check, cwd: string, env: NodeJS.ProcessEnv): Promise<CheckResult> {
   const startedMs = performance.now()
@@ -29,6 +33,7 @@ export async function runCheck(check: Check, cwd: string, env: NodeJS.ProcessEnv
       env,
       onLine: ({ text }) => output.push(text),
     })
+    giveWay(child.pid)
     passed = (await child.exited).code === 0
   } catch (error) {
     output.push(String(error))
@@ -36,4 +41,12 @@ export async function runCheck(check: Check, cwd: string, env: NodeJS.ProcessEnv
     await guard.release()
   }
   return { check, passed, seconds: (performance.now() - startedMs) / 1000, output }
+}
+
+function giveWay(pid: number): void {
+  try {
+    setPriority(pid, niceness)
+  } catch {
+    // It has ended already.
+  }
 }

@@ -8,7 +8,7 @@ export interface RunOptions {
   root: string
   /** Packages to run; all when empty. */
   names?: readonly string[]
-  /** Suites and checks at the same time; default 1. */
+  /** Suites at the same time, and one check beside them; default 1, with the checks before the suites. */
   jobs?: number
   /** Commands that must pass as well; each counts as one test. */
   checks?: readonly Check[]
@@ -40,33 +40,38 @@ export async function runSuites({
   const tell = (name: string, words: string): void => {
     write(`${jobs === 1 ? '' : `${name} … `}${words}\n`)
   }
-  const waiting = [
-    ...checks.map((check) => async (): Promise<void> => {
-      announce(check.name)
-      const { passed, seconds, output } = await runCheck(check, root, env)
-      tell(check.name, `${passed ? 'passed' : 'failed'}, ${seconds.toFixed(1)} s`)
-      if (passed) checksPassed += 1
-      else write(`${output.join('\n')}\n`)
-    }),
-    ...startOrder(suites, jobs).map((suite) => async (): Promise<void> => {
-      announce(suite.name)
-      const result = await runSuite(suite, env)
-      results.set(suite, result)
-      tell(suite.name, summary(result))
-      if (result.skips.length > 0) write(`${skips(result)}\n`)
-      if (result.failed > 0) write(`${failures(result)}\n`)
-    }),
-  ]
-  const worker = async (): Promise<void> => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) await next()
-  }
-  await Promise.all(Array.from({ length: jobs }, worker))
+  const checking = checks.map((check) => async (): Promise<void> => {
+    announce(check.name)
+    const { passed, seconds, output } = await runCheck(check, root, env)
+    tell(check.name, `${passed ? 'passed' : 'failed'}, ${seconds.toFixed(1)} s`)
+    if (passed) checksPassed += 1
+    else write(`${output.join('\n')}\n`)
+  })
+  const testing = startOrder(suites, jobs).map((suite) => async (): Promise<void> => {
+    announce(suite.name)
+    const result = await runSuite(suite, env)
+    results.set(suite, result)
+    tell(suite.name, summary(result))
+    if (result.skips.length > 0) write(`${skips(result)}\n`)
+    if (result.failed > 0) write(`${failures(result)}\n`)
+  })
+  // Beside the suites a check takes what they leave of the machine while they wait for their servers.
+  if (jobs === 1) await runAll([...checking, ...testing], 1)
+  else await Promise.all([runAll(checking, 1), runAll(testing, jobs)])
   const inOrder = suites.flatMap((suite) => results.get(suite) ?? [])
   write(`\n${table(inOrder)}\n\n`)
   return {
     passed: inOrder.reduce((sum, { passed }) => sum + passed, checksPassed),
     failed: inOrder.reduce((sum, { failed }) => sum + failed, checks.length - checksPassed),
   }
+}
+
+async function runAll(tasks: readonly (() => Promise<void>)[], atOnce: number): Promise<void> {
+  const waiting = [...tasks]
+  const worker = async (): Promise<void> => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) await next()
+  }
+  await Promise.all(Array.from({ length: atOnce }, worker))
 }
 
 /** Beside each other the longest go first, so that the end waits for none of them alone. */
