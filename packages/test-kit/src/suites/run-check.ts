@@ -1,7 +1,7 @@
-import { setPriority } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import { Guard } from '../guard.js'
 import { GuardedChild } from '../guarded-child.js'
+import { giveWay } from './give-way.js'
 
 /** A command beside the suites, such as the linter: it passes when it ends with 0. */
 export interface Check {
@@ -33,7 +33,7 @@ export async function runCheck(check: Check, cwd: string, env: NodeJS.ProcessEnv
       env,
       onLine: ({ text }) => output.push(text),
     })
-    giveWay(child.pid)
+    giveWay(child.pid, niceness)
     passed = (await child.exited).code === 0
   } catch (error) {
     output.push(String(error))
@@ -41,12 +41,4 @@ export async function runCheck(check: Check, cwd: string, env: NodeJS.ProcessEnv
     await guard.release()
   }
   return { check, passed, seconds: (performance.now() - startedMs) / 1000, output }
-}
-
-function giveWay(pid: number): void {
-  try {
-    setPriority(pid, niceness)
-  } catch {
-    // It has ended already.
-  }
 }

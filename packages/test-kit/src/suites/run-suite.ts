@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import { Guard } from '../guard.js'
 import { GuardedChild } from '../guarded-child.js'
 import { property, type Suite } from './find-suites.js'
+import { giveWay } from './give-way.js'
 import { type Failure, type Skip, TapReport } from './tap-report.js'
 
 export interface SuiteResult {
@@ -25,13 +26,17 @@ export interface SuiteResult {
 const coverageReport = join('.tap', 'report', 'coverage-summary.json')
 const minuteMs = 60_000
 
-/** Runs one package's tests. It does not throw: whatever goes wrong is a failure in the result. */
-export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv): Promise<SuiteResult> {
+/**
+ * Runs one package's tests. It does not throw: whatever goes wrong is a failure in the result.
+ *
+ * @param niceness - How far it gives way to the others that run beside it.
+ */
+export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, niceness = 0): Promise<SuiteResult> {
   const startedAt = performance.now()
   const report = new TapReport()
   const stderr: string[] = []
   await rm(join(suite.folder, coverageReport), { force: true })
-  const problem = await runTap(suite, env, (line) => {
+  const problem = await runTap(suite, env, niceness, (line) => {
     if (line.stream === 'stdout') report.write(line.text)
     else stderr.push(line.text)
   })
@@ -61,6 +66,7 @@ interface Problem {
 async function runTap(
   suite: Suite,
   env: NodeJS.ProcessEnv,
+  niceness: number,
   onLine: (line: { stream: 'stdout' | 'stderr'; text: string }) => void,
 ): Promise<Problem | undefined> {
   const guard = new Guard()
@@ -71,6 +77,7 @@ async function runTap(
     const tap = join(suite.folder, 'node_modules', '.bin', 'tap')
     const settings = { cwd: suite.folder, env, onLine }
     const child = await GuardedChild.start(guard, tap, ['--reporter=tap', '--no-color'], settings)
+    giveWay(child.pid, niceness)
     timer = setTimeout(() => {
       hung.abort()
       void child.destroy()
