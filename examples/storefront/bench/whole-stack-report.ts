@@ -85,8 +85,8 @@ export function withWholeStackFigures(
     '|---|---|---|---|---|',
     ...rows,
     '',
-    `A core answers ${usual.byCpu} × as many requests with Stayfast as with the usual stack (${usual.byClock} × by the clock, where the client has its share in the limit), and ` +
-      `${percent(bare.byCpu)} of bare Fastify (${percent(bare.byClock)} by the clock). Medians of ${runs} runs of ${secondsPerRun} s ` +
+    `Stayfast answers ${usual.byClock} × as many requests as the usual stack (${usual.byCpu} × by computing time), and ` +
+      `${percent(bare.byClock)} of bare Fastify (${percent(bare.byCpu)} by computing time). Medians of ${runs} runs of ${secondsPerRun} s, load by wrk, ` +
       `with ${connections} connections of as many users, all from one address, in turns, each stack in a process of its own, ` +
       `${ownCore ? 'which has a core to itself, Redis and the client on another' : 'beside Redis and the client'}; ` +
       `Node ${node}, Redis ${redis}, ` +

@@ -1,8 +1,8 @@
 import { type ManagedProcess, startProcess, startRedisServer } from '@stayfast/test-kit'
-import autocannon from 'autocannon'
 import { readFile, writeFile } from 'node:fs/promises'
 import { cpus } from 'node:os'
 import { keepOnCore } from './keep-on-core.js'
+import { load } from './load.js'
 import { salesReport } from './report.js'
 import {
   type Sample,
@@ -19,7 +19,6 @@ import {
 const runs = Number(process.env['BENCH_RUNS'] ?? 15)
 const secondsPerRun = Number(process.env['BENCH_SECONDS'] ?? 3)
 const connections = 64
-const countedRequests = 2_000
 /** Who is signed in; one after another asks. */
 const users = 64
 
@@ -27,8 +26,8 @@ interface Subject {
   readonly stack: Stack
   readonly process: ManagedProcess
   readonly url: string
-  /** A question of each user. */
-  readonly requests: readonly autocannon.Request[]
+  /** One of each user. */
+  readonly cookies: readonly string[]
   readonly samples: Sample[]
 }
 
@@ -45,19 +44,19 @@ async function start(stack: Stack): Promise<Subject> {
   })
   if (ownCore) await keepOnCore(process.pid, serverCore)
   const url = listening.exec(await process.waitForLine(listening))?.[1] ?? ''
-  const requests: autocannon.Request[] = []
+  const cookies: string[] = []
   for (let user = 0; user < users; user += 1) {
     const login = await fetch(`${url}/login`, { method: 'POST' })
     const cookie = login.headers.get('set-cookie')?.split(';')[0] ?? ''
     const got = await (await fetch(`${url}/report`, { headers: { cookie } })).text()
     if (got !== JSON.stringify(salesReport('vendor-1'))) throw new Error(`${stack} answered ${got}`)
-    requests.push({ method: 'GET', path: '/report', headers: { cookie } })
+    cookies.push(cookie)
   }
   if (stack !== 'bare') {
     const { status } = await fetch(`${url}/report`)
     if (status !== 401) throw new Error(`${stack} answered a visitor with ${status}`)
   }
-  return { stack, process, url, requests, samples: [] }
+  return { stack, process, url, cookies, samples: [] }
 }
 
 async function cpuUs(url: string): Promise<number> {
@@ -65,25 +64,24 @@ async function cpuUs(url: string): Promise<number> {
   return us
 }
 
-async function measure({ url, requests: questions }: Subject, duration: number): Promise<Sample> {
+async function measure({ url, cookies }: Subject, seconds: number): Promise<Sample> {
   const before = await cpuUs(url)
-  const result = await autocannon({ url, connections, duration, requests: [...questions] })
-  if (result.non2xx > 0 || result.errors > 0) throw new Error('requests failed')
-  const requests = result['2xx']
+  const result = await load({ url, cookies, connections, seconds })
   return {
-    perSecond: Math.round(requests / result.duration),
-    cpuUs: Number((((await cpuUs(url)) - before) / requests).toFixed(2)),
-    p99Ms: result.latency.p99,
+    perSecond: Math.round(result.requests / result.seconds),
+    cpuUs: Number((((await cpuUs(url)) - before) / result.requests).toFixed(2)),
+    p99Ms: Number(result.p99Ms.toFixed(1)),
   }
 }
 
 /** Counted apart from the timed runs, which counting would slow down. */
-async function commandsPerRequest({ url, requests }: Subject): Promise<number> {
+async function commandsPerRequest({ url, cookies }: Subject): Promise<number> {
+  let requests = 0
   const counts = await server.countCommands(async () => {
-    await autocannon({ url, connections, amount: countedRequests, requests: [...requests] })
+    requests = (await load({ url, cookies, connections, seconds: 1 })).requests
   })
   const sum = Object.values(counts).reduce((sum, count) => sum + count, 0)
-  return Number((sum / countedRequests).toFixed(2))
+  return Number((sum / requests).toFixed(2))
 }
 
 async function version(name: string): Promise<string> {

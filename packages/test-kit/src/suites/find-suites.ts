@@ -8,7 +8,7 @@ export interface Suite {
   folder: string
   /** Percentage of lines, below which the run fails. */
   coverageFloor: number | undefined
-  /** Longer fails the run; twice as long ends the suite. */
+  /** Its budget. Longer is said, and no failure: a slow machine is none; twice as long ends the suite. */
   minutes: number
 }
 
@@ -16,7 +16,7 @@ const workspaceFolders = ['packages', 'examples']
 const defaultMinutes = 5
 
 /**
- * Each package of the workspace that has a `.taprc`.
+ * Each package of the workspace whose manifest says under `stayfast` how its tests are run.
  *
  * @param wanted names, with or without the scope; all when empty
  * @throws an Error when a wanted package has no suite
@@ -26,8 +26,8 @@ export async function findSuites(root: string, wanted: readonly string[] = []): 
   for (const group of workspaceFolders) {
     const names = existsSync(join(root, group)) ? await readdir(join(root, group)) : []
     for (const name of names.sort()) {
-      const folder = join(root, group, name)
-      if (existsSync(join(folder, '.taprc'))) suites.push(await readSuite(folder))
+      const suite = await readSuite(join(root, group, name))
+      if (suite) suites.push(suite)
     }
   }
   if (wanted.length === 0) return suites
@@ -38,9 +38,12 @@ export async function findSuites(root: string, wanted: readonly string[] = []): 
   })
 }
 
-async function readSuite(folder: string): Promise<Suite> {
-  const manifest: unknown = JSON.parse(await readFile(join(folder, 'package.json'), 'utf8'))
+async function readSuite(folder: string): Promise<Suite | undefined> {
+  const path = join(folder, 'package.json')
+  if (!existsSync(path)) return undefined
+  const manifest: unknown = JSON.parse(await readFile(path, 'utf8'))
   const settings = property(manifest, 'stayfast')
+  if (settings === undefined) return undefined
   const minutes = property(settings, 'minutes')
   const coverageFloor = property(settings, 'coverageFloor')
   return {

@@ -12,7 +12,7 @@ export function summary(result: SuiteResult): string {
     `${passed + failed} assertions`,
     `${failed} failed`,
     ...(skipped > 0 ? [`${skipped} skipped`] : []),
-    `${seconds.toFixed(1)} s`,
+    `${seconds.toFixed(1)} s${seconds > suite.minutes * 60 ? ` (over its budget of ${suite.minutes} min)` : ''}`,
     `coverage ${percentage(result.coverage)}${floor(suite)}`,
   ].join(', ')
 }

@@ -1,4 +1,5 @@
 import { type FinalResults, Parser, type Result } from 'tap-parser'
+import type { ChildExit } from '../guarded-child.js'
 
 export interface Failure {
   /** The file, then the tests from the outside in. */
@@ -12,7 +13,7 @@ export interface Skip {
   reason: string
 }
 
-/** Counts the assertions of a TAP stream as it comes: the innermost points, not the tests around them. */
+/** Counts the assertions of test files as they come: the innermost points, not the tests around them. */
 export class TapReport {
   files = 0
   passed = 0
@@ -20,19 +21,15 @@ export class TapReport {
   skipped = 0
   readonly skips: Skip[] = []
   readonly failures: Failure[] = []
-  readonly #parser: Parser
 
-  constructor() {
-    this.#parser = new Parser((results) => this.#finish(results))
-    this.#watch(this.#parser, [])
+  /** What one more file writes goes into it. */
+  file(name: string): TapFile {
+    this.files++
+    return new TapFile(this, name)
   }
 
-  write(line: string): void {
-    this.#parser.write(`${line}\n`)
-  }
-
-  end(): void {
-    this.#parser.end()
+  pass(): void {
+    this.passed++
   }
 
   fail(path: string[], diagnostics?: unknown): void {
@@ -40,36 +37,66 @@ export class TapReport {
     this.failures.push({ path, diagnostics })
   }
 
+  skip(path: string[], reason: string | boolean): void {
+    this.skipped++
+    if (typeof reason === 'string') this.skips.push({ path, reason })
+  }
+}
+
+/** The output of one test file, line by line, and how it ended. */
+export class TapFile {
+  readonly #report: TapReport
+  readonly #name: string
+  readonly #failedBefore: number
+  readonly #parser: Parser
+  #results: FinalResults | undefined
+
+  constructor(report: TapReport, name: string) {
+    this.#report = report
+    this.#name = name
+    this.#failedBefore = report.failed
+    this.#parser = new Parser((results) => {
+      this.#results = results
+    })
+    this.#watch(this.#parser, [name])
+  }
+
+  write(line: string): void {
+    this.#parser.write(`${line}\n`)
+  }
+
+  /** A file that failed without saying where is a failure by itself. */
+  end({ code, signal }: ChildExit): void {
+    this.#parser.end()
+    if (signal !== null) this.#fail(`It was ended by ${signal}.`)
+    else if (this.#report.failed > this.#failedBefore) return
+    else if (code !== 0) this.#fail(`It ended with exit code ${String(code)}.`)
+    else if (!this.#results?.ok) this.#fail('The output is no complete TAP.', this.#results?.failures)
+    else if (this.#results.count === 0) this.#fail('It ran no test.')
+  }
+
+  #fail(words: string, diagnostics?: unknown): void {
+    this.#report.fail([this.#name, words], diagnostics)
+  }
+
   #watch(parser: Parser, path: string[]): void {
-    let failedBefore = this.failed
+    const report = this.#report
+    let failedBefore = report.failed
     parser.on('child', (child: Parser) => {
-      failedBefore = this.failed
+      failedBefore = report.failed
       this.#watch(child, [...path, child.name])
     })
     parser.on('assert', (point: Result) => {
-      const isFile = parser.level === 0
-      if (isFile) this.files++
       const here = [...path, point.name]
-      if (point.skip && isFile) this.fail([...here, 'It ran no test.'])
-      else if (point.skip || point.todo) this.#skip(here, point.skip)
+      if (point.skip || point.todo) report.skip(here, point.skip)
       else if (!point.closingTestPoint) this.#count(point, here)
       // A test that fails with nothing failing inside: it crashed, or ended too early.
-      else if (!point.ok && this.failed === failedBefore) this.fail(here, point.diag)
+      else if (!point.ok && report.failed === failedBefore) report.fail(here, point.diag)
     })
   }
 
   #count(point: Result, path: string[]): void {
-    if (point.ok) this.passed++
-    else this.fail(path, point.diag)
-  }
-
-  #skip(path: string[], reason: string | boolean): void {
-    this.skipped++
-    if (typeof reason === 'string') this.skips.push({ path, reason })
-  }
-
-  #finish(results: FinalResults): void {
-    if (results.ok || this.failed > 0) return
-    this.fail(['The output is no complete TAP.'], results.failures)
+    if (point.ok) this.#report.pass()
+    else this.#report.fail(path, point.diag)
   }
 }
