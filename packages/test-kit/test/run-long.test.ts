@@ -14,8 +14,7 @@ async function workspace(t: Test, files: Record<string, string>): Promise<string
   const root = await mkdtemp(join(tmpdir(), 'stayfast-long-'))
   t.teardown(() => rm(root, { recursive: true, force: true }))
   const all = {
-    'packages/box/.taprc': '',
-    'packages/box/package.json': JSON.stringify({ name: '@shop/box', type: 'module' }),
+    'packages/box/package.json': JSON.stringify({ name: '@shop/box', type: 'module', stayfast: {} }),
     ...files,
   }
   for (const [file, text] of Object.entries(all)) {
