@@ -58,3 +58,4 @@ export {
 } from './outbox.js'
 export { StampSource, stampUs, type Stamp } from './stamp.js'
 export { LocalCopies, type LocalCopiesOptions, type LocalCopy, type PendingRead } from './local-copies.js'
+export { TurnBatch, type Share, type TurnBatchOptions } from './turn-batch.js'

@@ -18,6 +18,7 @@ t.test('the package exports what its README names, and nothing else', async (t) 
     'RedisUnavailableError',
     'SharedLink',
     'StampSource',
+    'TurnBatch',
     'adoptClient',
     'bootWait',
     'busPublishLua',

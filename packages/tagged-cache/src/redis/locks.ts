@@ -1,10 +1,9 @@
-import type { RedisClient, RedisLink } from '@stayfast/redis-kit'
+import { TurnBatch, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
 import type { TagRecord } from '../tags/tag-table.js'
 import { nonce, type TagVersion } from '../tags/tag-version.js'
 import type { CacheKeys } from './cache-keys.js'
 import { commitScript, holdLockScript, lockScript, type CommitReply } from './lock-scripts.js'
 import { LockRequests, type LockOutcome, type LockRequest, type LockTimes } from './lock-requests.js'
-import { TurnBatch } from './turn-batch.js'
 
 /** A value that was loaded. */
 interface Commit {

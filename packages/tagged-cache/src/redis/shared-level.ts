@@ -1,4 +1,11 @@
-import { Bus, type OutboxLogger, type RedisClient, type RedisLink } from '@stayfast/redis-kit'
+import {
+  Bus,
+  TurnBatch,
+  type OutboxLogger,
+  type RedisClient,
+  type RedisLink,
+  type Share,
+} from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
 import type { Invalidated } from '../tagged-cache.js'
 import type { TagRecord, TagTable } from '../tags/tag-table.js'
@@ -7,7 +14,6 @@ import { CacheKeys } from './cache-keys.js'
 import { setScript, touchScript } from './cache-scripts.js'
 import { Invalidations } from './invalidations.js'
 import { Locks } from './locks.js'
-import { TurnBatch, type Share } from './turn-batch.js'
 
 /** How a {@link SharedLevel} works. */
 export interface SharedLevelOptions {

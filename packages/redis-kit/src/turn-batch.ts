@@ -1,4 +1,4 @@
-/** What one caller has of a batch: its replies stand in there from `first` on. */
+/** What one caller has of a {@link TurnBatch}: its replies stand in there from `first` on. */
 export interface Share<Reply> {
   readonly replies: Promise<readonly Reply[]>
   readonly first: number
