@@ -100,7 +100,7 @@ t.test('a batch that is not answered fails for all who share it, and for nobody 
 
 t.test('on a server a crowd costs a command for each full batch', async (t) => {
   const server = await startRedisServer({}, t)
-  const link = await openLink(t, server.url, { heartbeatMs: false })
+  const link = openLink(t, server.url, { heartbeatMs: false })
   const batch = new TurnBatch<string, string | null>({
     send: (keys) => link.run((redis) => redis.mget(...keys)),
     maxWeight: 16,
