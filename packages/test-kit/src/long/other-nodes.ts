@@ -15,7 +15,7 @@ export function otherNodes(versions: readonly string[]): LongPart {
           {
             name,
             file: 'npx',
-            // By its name, so that tap finds that Node on the PATH as well.
+            // By its name: that Node, first on the PATH, runs the tests too.
             args: [
               '-y',
               '-p',
