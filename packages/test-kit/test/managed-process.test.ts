@@ -2,17 +2,9 @@ import { tmpdir } from 'node:os'
 import { realpathSync } from 'node:fs'
 import t from 'tap'
 import { eventually, startProcess } from '../dist/index.js'
+import { isAlive } from './is-alive.js'
 
 const program = (name: string): URL => new URL(`programs/${name}.js`, import.meta.url)
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 t.test('a process gets its arguments, environment and folder, and its lines are collected', async (t) => {
   const cwd = realpathSync(tmpdir())

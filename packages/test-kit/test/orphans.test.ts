@@ -1,15 +1,7 @@
 import { existsSync } from 'node:fs'
 import t from 'tap'
 import { eventually, startProcess } from '../dist/index.js'
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
+import { isAlive } from './is-alive.js'
 
 for (const signal of ['SIGKILL', 'SIGTERM', 'SIGINT'] as const) {
   t.test(`after a ${signal} to the test process nothing of it is left`, async (t) => {

@@ -5,18 +5,10 @@ import t, { type Test } from 'tap'
 import type { Check } from '../dist/suites/run-check.js'
 import { eventually } from '../dist/index.js'
 import { runSuites, type RunOptions, type RunTotals } from '../dist/suites/run-suites.js'
+import { isAlive } from './is-alive.js'
 
 /** The environment of a shell: tap tells its children that they are tests of it. */
 const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/TAP|^NODE_/.test(name)))
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0)
-    return true
-  } catch {
-    return false
-  }
-}
 
 interface PackageFiles {
   settings?: object
