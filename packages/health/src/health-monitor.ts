@@ -208,7 +208,7 @@ function detailsOf({ link, last, window }: LinkSampler): RedisDetails {
 function serverDetailsOf({ info, rates }: ServerSample): ServerDetails {
   return {
     version: info.text('valkey_version') ?? info.text('redis_version'),
-    mode: info.text('redis_mode'),
+    mode: info.text('redis_mode') ?? info.text('server_mode'),
     role: info.text('role'),
     evictionPolicy: info.text('maxmemory_policy'),
     usedMemoryBytes: info.number('used_memory'),

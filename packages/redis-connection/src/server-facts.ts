@@ -29,7 +29,8 @@ export function parseServerFacts(info: string): ServerFacts {
     }),
   )
   const [engine, versionField] = engines.find(([, field]) => fields.has(field)) ?? (['redis', ''] as const)
-  const mode = fields.get('redis_mode')
+  // Valkey has its own name for it, unless it is told to pass for Redis.
+  const mode = fields.get('redis_mode') ?? fields.get('server_mode')
   const maxMemory = Number(fields.get('maxmemory') ?? Number.NaN)
   return {
     engine,

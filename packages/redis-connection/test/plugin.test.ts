@@ -46,7 +46,7 @@ t.test('with a Redis the app starts up, has its ioredis client as app.redis, and
   t.equal(await app.redis.set('greeting', 'hello'), 'OK')
   t.equal(await link.run((client) => client.get('greeting')), 'hello')
   t.strictSame(app.redisConnection.provider, { id: 'local', name: 'local' })
-  t.match(app.redisConnection.facts, { engine: 'redis', mode: 'standalone', loading: false })
+  t.match(app.redisConnection.facts, { engine: /^(redis|valkey)$/, mode: 'standalone', loading: false })
   t.strictSame(lines('info'), ['redis-connection: redis (local)'])
 })
 
