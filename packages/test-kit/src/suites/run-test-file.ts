@@ -33,6 +33,8 @@ export async function runTestFile(guard: Guard, options: TestFileOptions): Promi
     giveWay(child.pid, niceness)
     const end = (): void => void child.destroy()
     signal.addEventListener('abort', end)
+    // It may have come while the process was being started.
+    if (signal.aborted) end()
     const exit = await child.exited
     signal.removeEventListener('abort', end)
     tap.end(exit)
