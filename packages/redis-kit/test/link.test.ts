@@ -3,7 +3,13 @@ import { Redis } from 'ioredis'
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 import t from 'tap'
-import { ClientLink, RedisMisuseError, RedisRefusedError, RedisUnavailableError } from '../dist/index.js'
+import {
+  bootWait,
+  ClientLink,
+  RedisMisuseError,
+  RedisRefusedError,
+  RedisUnavailableError,
+} from '../dist/index.js'
 import { openLink, rejection } from './open-link.js'
 
 /** Of what CLIENT LIST says, those over TCP: the test's own eyes look in by a socket. */
@@ -125,6 +131,20 @@ t.test(
     t.equal(link.counters.missed, 0)
   },
 )
+
+t.test('a blocked event loop does not use up the wait for a link at the start of an app', async (t) => {
+  const server = await startRedisServer({}, t)
+  const link = openLink(t, server.url)
+  const waiting = bootWait(link, 400, ({ status }) => status === 'down')
+  const until = performance.now() + 1000
+  while (performance.now() < until);
+  t.equal(await waiting, true)
+
+  server.freeze()
+  const unanswered = openLink(t, server.url)
+  t.equal(await bootWait(unanswered, 400, ({ status }) => status === 'down'), false, 'but it ends')
+  server.thaw()
+})
 
 t.test('run settles by its deadline whatever the work does', async (t) => {
   const server = await startRedisServer({}, t)
