@@ -1,8 +1,7 @@
-import { eventually, startRedisServer } from '@stayfast/test-kit'
+import { eventually, startRedisServer, startStopwatch } from '@stayfast/test-kit'
 import { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import { generateKeyPairSync, randomUUID, sign } from 'node:crypto'
 import { availableParallelism, loadavg } from 'node:os'
-import { performance } from 'node:perf_hooks'
 import t, { type Test } from 'tap'
 import { saleTags } from '../dist/api/sale-tags.js'
 import { type Database } from '../dist/catalogue/database.js'
@@ -429,9 +428,9 @@ t.test('on Redis: 503 within 50 ms while it is away, and nothing is lost or done
     await eventually(() => links.every(({ status }) => status !== 'up'))
     const times: number[] = []
     for (let count = 0; count < 15; count += 1) {
-      const startedMs = performance.now()
+      const elapsedMs = startStopwatch()
       const response = await deliver(app, { ...order(fault), headers })
-      times.push(performance.now() - startedMs)
+      times.push(elapsedMs())
       t.match(response.json(), { statusCode: 503, code: 'STAY_WEBHOOK_UNAVAILABLE' })
       t.match(response.headers, { 'retry-after': /^\d+$/ })
     }

@@ -1,4 +1,10 @@
-import { eventually, startProcess, startRedisServer, type ManagedProcess } from '@stayfast/test-kit'
+import {
+  eventually,
+  startProcess,
+  startRedisServer,
+  type ManagedProcess,
+  startStopwatch,
+} from '@stayfast/test-kit'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
 import { connect, type Socket } from 'node:net'
@@ -137,9 +143,9 @@ t.test('connections that are idle, or on which nothing was ever sent, do not hol
   late.write('GET /told HTTP/1.1\r\nhost: x\r\n\r\n')
   const answered = once(late, 'data')
   await child.waitForLine(/told: begun/)
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   t.equal((await child.kill('SIGTERM')).code, 0)
-  t.ok(performance.now() - startedMs < 15_000)
+  t.ok(elapsedMs() < 15_000)
   t.match(String(await answered), /^HTTP\/1\.1 200/)
 })
 
@@ -195,10 +201,10 @@ t.test('an app that is closed by others drains its connections too', async (t) =
   await get(port, '/livez', agent)
   const slow = get(port, '/slow', agent)
   await delay(50)
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   await app.close()
   t.match(await slow, { statusCode: 200, connection: 'close', body: 'done' })
-  t.ok(performance.now() - startedMs < 10_000)
+  t.ok(elapsedMs() < 10_000)
   t.equal(app.healthChecks.phase, 'draining')
 })
 

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freePort, startRedisServer } from '@stayfast/test-kit'
+import { freePort, startRedisServer, startStopwatch } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { MemoryLimitStore } from '../dist/stores/memory-limit-store.js'
@@ -77,9 +77,9 @@ t.test('a Redis that is away neither opens the gates nor makes a request wait', 
     redis: new Redis({ port: await freePort(), lazyConnect: true }),
     max: 2,
   })
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   t.same(await statuses(app, 3), [200, 200, 429])
-  t.ok(performance.now() - startedMs < 2000)
+  t.ok(elapsedMs() < 2000)
   t.ok(lines.some(({ level, msg }) => level === 40 && msg.includes('Redis does not count')))
 })
 

@@ -1,4 +1,11 @@
-import { eventually, reaches, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import {
+  eventually,
+  reaches,
+  type RedisServer,
+  startFaultProxy,
+  startRedisServer,
+  startStopwatch,
+} from '@stayfast/test-kit'
 import t, { type Test } from 'tap'
 import { limitScripts } from '../dist/stores/limit-scripts.js'
 import { shareOf } from '../dist/shared-counters.js'
@@ -38,9 +45,9 @@ for (const [fault, hurt] of [
       const ask = askFor('a', limitOf(10))
       t.same(decidedBy(await one.take(ask, 3)), ['redis'])
       await hurt(server)
-      const startedMs = performance.now()
+      const elapsedMs = startStopwatch()
       const verdicts = [await one.take(ask, 8), await other.take(ask, 8)]
-      t.ok(performance.now() - startedMs < 6000, 'the first request of each waits for its deadline at most')
+      t.ok(elapsedMs() < 6000, 'the first request of each waits for its deadline at most')
       t.same(verdicts.map(allowed), [5, 5])
       t.same(decidedBy(verdicts.flat()), ['local'])
       t.same(allowed(await one.take(askFor('least', limitOf(1)), 3)), 1, 'at least one')

@@ -1,4 +1,4 @@
-import { startRedisServer } from '@stayfast/test-kit'
+import { startRedisServer, startStopwatch } from '@stayfast/test-kit'
 import t from 'tap'
 import { leavesUp, reaches, startApp } from './support/app.js'
 
@@ -21,9 +21,9 @@ t.test('check answers within 50 ms while Redis is frozen, the first one too', as
   server.freeze()
   const seen: { status: string; tookMs: number }[] = []
   const ask = async (): Promise<void> => {
-    const startedMs = performance.now()
+    const elapsedMs = startStopwatch()
     const { status } = await app.redisConnection.check()
-    seen.push({ status, tookMs: performance.now() - startedMs })
+    seen.push({ status, tookMs: elapsedMs() })
   }
   await ask()
   const left = leavesUp(link)

@@ -1,4 +1,4 @@
-import { eventually, startCluster, type ClusterRig } from '@stayfast/test-kit'
+import { eventually, startCluster, type ClusterRig, startStopwatch } from '@stayfast/test-kit'
 import t from 'tap'
 import type { RedisConnectionOptions } from '../dist/index.js'
 import { reaches, rejection, request, startApp } from './support/app.js'
@@ -47,13 +47,13 @@ t.test('a primary that is killed is replaced while the link stays up', async (t)
   })
   const [primary] = await rig.primaries()
   if (primary === undefined) throw new Error('The cluster has no primary.')
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   await rig.kill(primary)
   const writeAll = (): Promise<unknown> =>
     Promise.all(keys.map((key) => link.run((client) => client.set(key, '1'))))
   await t.rejects(writeAll(), { code: 'STAY_REDIS_UNAVAILABLE' })
   await eventually(writeAll, { withinMs: 10_000 })
-  t.comment(`all keys are written again after ${Math.round(performance.now() - startedMs)} ms`)
+  t.comment(`all keys are written again after ${Math.round(elapsedMs())} ms`)
   await eventually(() => renewed === 1, { withinMs: 3000 })
   t.strictSame(seen, [])
 })
@@ -61,10 +61,10 @@ t.test('a primary that is killed is replaced while the link stays up', async (t)
 t.test('all nodes down at boot: the app boots, says why, and finds them when they come', async (t) => {
   const rig = await startCluster({}, t)
   await Promise.all(rig.nodes.map((node) => rig.kill(node)))
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   const started = await startApp(t, nodesOf(rig))
   const { link } = started
-  t.ok(performance.now() - startedMs < 1500, 'boots without waiting')
+  t.ok(elapsedMs() < 1500, 'boots without waiting')
   t.match(await request(link), { outcome: 'STAY_REDIS_UNAVAILABLE' })
   await reaches(link, 'down')
   t.match(

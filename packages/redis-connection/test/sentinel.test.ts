@@ -1,4 +1,11 @@
-import { eventually, freePort, startFaultProxy, startSentinel, type SentinelRig } from '@stayfast/test-kit'
+import {
+  eventually,
+  freePort,
+  startFaultProxy,
+  startSentinel,
+  type SentinelRig,
+  startStopwatch,
+} from '@stayfast/test-kit'
 import t from 'tap'
 import type { RedisConnectionOptions } from '../dist/index.js'
 import { leavesUp, reaches, rejection, request, startApp } from './support/app.js'
@@ -25,7 +32,7 @@ for (const fault of ['kill', 'freeze'] as const) {
       })
       t.match(await request(link), { outcome: 'value 1' })
       const before = await rig.primary()
-      const startedMs = performance.now()
+      const elapsedMs = startStopwatch()
       await rig[fault]()
       const noticedMs = await leavesUp(link, 3000)
       t.ok(noticedMs < 2000, `noticed after ${Math.round(noticedMs)} ms`)
@@ -33,7 +40,7 @@ for (const fault of ['kill', 'freeze'] as const) {
       t.match(refused.error, { code: 'STAY_REDIS_UNAVAILABLE', outcome: 'not-sent' })
       t.ok(refused.tookMs < 50, 'refused without waiting')
       await eventually(async () => (await request(link)).outcome === 'value 1', { withinMs: 15_000 })
-      t.comment(`writes again after ${Math.round(performance.now() - startedMs)} ms`)
+      t.comment(`writes again after ${Math.round(elapsedMs())} ms`)
       t.not(await rig.primary(), before)
       t.equal(renewed, 1)
       await eventually(() => started.lines('info').some((line) => /Redis is back/.test(line)), {
@@ -59,12 +66,12 @@ t.test('a failover in order is followed, and nothing hangs', async (t) => {
     }
   })()
   const before = await rig.primary()
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   await rig.failover()
   const after = await rig.primary()
   t.not(after, before)
   await eventually(async () => (await request(link)).outcome === 'value 1', { withinMs: 5000 })
-  t.comment(`writes on the new primary ${Math.round(performance.now() - startedMs)} ms after the order`)
+  t.comment(`writes on the new primary ${Math.round(elapsedMs())} ms after the order`)
   load.running = false
   await loaded
   t.ok(Math.max(...slowest) < 2500, `the slowest request took ${Math.round(Math.max(...slowest))} ms`)
@@ -120,10 +127,10 @@ t.test(
   async (t) => {
     const rig = await startSentinel({}, t)
     await Promise.all(rig.sentinels.map((sentinel) => sentinel.kill()))
-    const startedMs = performance.now()
+    const elapsedMs = startStopwatch()
     const started = await startApp(t, through(rig))
     const { link } = started
-    t.ok(performance.now() - startedMs < 1500, 'boots without waiting')
+    t.ok(elapsedMs() < 1500, 'boots without waiting')
     t.match(await request(link), { outcome: 'STAY_REDIS_UNAVAILABLE' })
     t.match(
       started.lines().join('\n'),

@@ -1,4 +1,11 @@
-import { eventually, reaches, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import {
+  eventually,
+  reaches,
+  type RedisServer,
+  startFaultProxy,
+  startRedisServer,
+  startStopwatch,
+} from '@stayfast/test-kit'
 import t, { type Test } from 'tap'
 import { Bus, type BusOptions, type ClientLinkOptions } from '../dist/index.js'
 import { openLink } from './open-link.js'
@@ -66,13 +73,13 @@ t.test(
     const [alive, dead] = [await join(t, server.url), await join(t, proxy.url(server.url))]
     await meet([alive, dead])
     proxy.blackHole()
-    const startedMs = performance.now()
+    const elapsedMs = startStopwatch()
     t.strictSame(await alive.bus.publish('tags', 'x'), { delivered: true })
     t.notOk(dead.bus.covered, 'by now it answers nothing from memory')
-    t.ok(performance.now() - startedMs < 2 * alive.bus.leaseMs)
-    const againMs = performance.now()
+    t.ok(elapsedMs() < 2 * alive.bus.leaseMs)
+    const againMs = startStopwatch()
     t.strictSame(await alive.bus.publish('tags', 'y'), { delivered: true })
-    t.ok(performance.now() - againMs < alive.bus.leaseMs / 2, 'the second time it is no member any more')
+    t.ok(againMs() < alive.bus.leaseMs / 2, 'the second time it is no member any more')
   },
 )
 
@@ -82,9 +89,9 @@ t.test('a member that leaves holds nobody up', async (t) => {
   await meet([staying, leaving])
   await leaving.bus.close()
   t.notOk(leaving.bus.covered)
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   await staying.bus.publish('tags', 'x')
-  t.ok(performance.now() - startedMs < staying.bus.leaseMs / 2)
+  t.ok(elapsedMs() < staying.bus.leaseMs / 2)
 })
 
 t.test('a half-open subscriber loses its lease although its commands work', async (t) => {

@@ -1,4 +1,4 @@
-import { type ClusterRig, eventually, reaches, type RedisServer } from '@stayfast/test-kit'
+import { type ClusterRig, eventually, reaches, type RedisServer, startStopwatch } from '@stayfast/test-kit'
 import t from 'tap'
 import { Bus, type SubscriptionHandler } from '../dist/index.js'
 import { first, openClusterLink, startTolerantCluster } from './open-cluster-link.js'
@@ -35,11 +35,11 @@ for (const fault of ['kill', 'freeze'] as const) {
       t.strictSame([...handler.events].sort(), ['0', '1', '2', '3', '4', '5', '<subscribed>'])
 
       const node = await subscribersNode(rig)
-      const startedMs = performance.now()
+      const elapsedMs = startStopwatch()
       if (fault === 'kill') await rig.kill(node)
       else rig.freeze(node)
       await eventually(() => handler.events.length === 9, { withinMs: 5000 })
-      t.comment(`subscribed again after ${Math.round(performance.now() - startedMs)} ms`)
+      t.comment(`subscribed again after ${Math.round(elapsedMs())} ms`)
       t.strictSame(handler.events.slice(7), ['<lost>', '<subscribed>'])
       t.not(await subscribersNode(rig), node)
       // Any node publishes for all; the one that is gone is asked as well until the client has dropped it.
@@ -78,9 +78,9 @@ t.test(
     }
 
     await links[2]?.close()
-    const startedMs = performance.now()
+    const elapsedMs = startStopwatch()
     t.strictSame(await sender.bus.publish('tags', 'after a death'), { delivered: true })
-    t.ok(performance.now() - startedMs < 2 * sender.bus.leaseMs, 'its lease was waited for')
+    t.ok(elapsedMs() < 2 * sender.bus.leaseMs, 'its lease was waited for')
     t.notOk(dying.bus.covered)
 
     const owner = (await keyOwner(rig, 'bus:members')) ?? first(rig.nodes)

@@ -1,4 +1,11 @@
-import { eventually, freePort, reaches, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import {
+  eventually,
+  freePort,
+  reaches,
+  startFaultProxy,
+  startRedisServer,
+  startStopwatch,
+} from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import net from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -306,9 +313,9 @@ t.test('close is quick in every state, and a closed link refuses', async (t) => 
   }
   for (const [status, make] of Object.entries(states)) {
     const link = await make()
-    const startedMs = performance.now()
+    const elapsedMs = startStopwatch()
     await link.close()
-    t.ok(performance.now() - startedMs < 500, `from ${status}`)
+    t.ok(elapsedMs() < 500, `from ${status}`)
     t.equal(link.status, 'closed')
     t.match((await rejection(link.run((client) => client.ping()))).error, {
       outcome: 'not-sent',

@@ -1,3 +1,4 @@
+import { startStopwatch } from '@stayfast/test-kit'
 import type { TeardownHost } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import { ClientLink, duplicateSafely, type ClientLinkOptions } from '../dist/index.js'
@@ -18,11 +19,11 @@ export function openLink(t: TeardownHost, url: string, options: Partial<ClientLi
 
 /** The error a promise rejects with, and how long it took in milliseconds. */
 export async function rejection(promise: Promise<unknown>): Promise<{ error: unknown; tookMs: number }> {
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   try {
     await promise
   } catch (error) {
-    return { error, tookMs: performance.now() - startedMs }
+    return { error, tookMs: elapsedMs() }
   }
   throw new Error('The promise was expected to reject.')
 }

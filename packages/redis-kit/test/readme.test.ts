@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { reaches, startRedisServer } from '@stayfast/test-kit'
+import { reaches, startRedisServer, startStopwatch } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t from 'tap'
 import { VisitCounter } from './apps/visit-counter.js'
@@ -17,9 +17,9 @@ t.test('the store of the README counts, and does not make its caller wait while 
   t.equal(await visits.count('tenant:1'), 1)
   t.equal(await server.command('get', 'visits:tenant%003a1'), '1')
   await Promise.all([reaches(visits.link, 'down'), server.kill()])
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   t.equal(await visits.count('tenant:1'), undefined)
-  t.ok(performance.now() - startedMs < 50)
+  t.ok(elapsedMs() < 50)
 })
 
 t.test('the README shows this very store, and names test files that exist', async (t) => {

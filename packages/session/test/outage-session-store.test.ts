@@ -6,6 +6,7 @@ import {
   type RedisServer,
   startFaultProxy,
   startRedisServer,
+  startStopwatch,
 } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -86,12 +87,12 @@ for (const [fault, hurt] of [
       t.strictSame(await one.answer(known), { a: 1 })
       t.match(await one.store.load(known), { verified: false })
       t.equal(await one.answer(unknown), away)
-      const startedMs = performance.now()
+      const elapsedMs = startStopwatch()
       for (let round = 0; round < 20; round += 1) {
         t.strictSame(await one.answer(known), { a: 1 })
         t.equal(await one.answer(unknown), away)
       }
-      t.ok(performance.now() - startedMs < 1000, 'and nobody waits for it')
+      t.ok(elapsedMs() < 1000, 'and nobody waits for it')
       await t.rejects(one.store.list(known.tag), { code: away, headers: { 'retry-after': '2' } })
       await t.rejects(one.store.create(newAddress(), signedIn()), { code: away })
       if (server.running) server.thaw()

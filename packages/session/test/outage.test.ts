@@ -1,4 +1,4 @@
-import { eventually, freePort, startRedisServer, type RedisServer } from '@stayfast/test-kit'
+import { eventually, freePort, startRedisServer, type RedisServer, startStopwatch } from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import type { SessionOptions } from '../dist/index.js'
@@ -37,7 +37,7 @@ for (const [fault, hurt] of [
       const cookies = [...bob.cookies]
       await hurt(server)
       for (let round = 0; round < 5; round += 1) {
-        const startedMs = performance.now()
+        const elapsedMs = startStopwatch()
         t.equal((await ada.get('/me')).json<{ userId: string }>().userId, 'ada')
         for (const url of ['/admin', '/fresh', '/sessions']) {
           const response = await ada.get(url)
@@ -49,7 +49,7 @@ for (const [fault, hurt] of [
         t.equal(guarded.headers['retry-after'], '7')
         t.equal((await bob.get('/who')).statusCode, 200, 'an open route goes on')
         t.strictSame([...bob.cookies], cookies, 'and the cookie stays')
-        t.ok(performance.now() - startedMs < (round === 0 ? deadlineMs : 0) + slackMs)
+        t.ok(elapsedMs() < (round === 0 ? deadlineMs : 0) + slackMs)
       }
       t.match((await one.browser().post('/login', { userId: 'eve' })).json(), unavailable)
       t.equal((await one.browser().get('/me')).statusCode, 401, 'who has no cookie is nobody, as ever')
@@ -147,9 +147,9 @@ for (const [fault, hurt] of [
 
 t.test('an app whose Redis is down starts, knows nobody, and picks Redis up when it appears', async (t) => {
   const port = await freePort()
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   const one = await shop(t, `redis://127.0.0.1:${port}`)
-  t.ok(performance.now() - startedMs < 1500)
+  t.ok(elapsedMs() < 1500)
   t.match((await one.browser().post('/login', { userId: 'ada' })).json(), unavailable)
   t.equal((await one.browser().get('/who')).statusCode, 200)
   await startRedisServer({ port }, t)

@@ -1,5 +1,12 @@
 import { startLink } from '@stayfast/link-test-kit'
-import { eventually, reaches, type RedisServer, startFaultProxy, startRedisServer } from '@stayfast/test-kit'
+import {
+  eventually,
+  reaches,
+  type RedisServer,
+  startFaultProxy,
+  startRedisServer,
+  startStopwatch,
+} from '@stayfast/test-kit'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
 import {
@@ -32,8 +39,8 @@ async function bothUp(...processes: LinkedProcess[]): Promise<void> {
 }
 
 function timed<T>(work: () => Promise<T>): Promise<{ value: T; tookMs: number }> {
-  const startedMs = performance.now()
-  return work().then((value) => ({ value, tookMs: performance.now() - startedMs }))
+  const elapsedMs = startStopwatch()
+  return work().then((value) => ({ value, tookMs: elapsedMs() }))
 }
 
 t.test(

@@ -1,4 +1,4 @@
-import { eventually, startProcess, startRedisServer } from '@stayfast/test-kit'
+import { eventually, startProcess, startRedisServer, startStopwatch } from '@stayfast/test-kit'
 import t from 'tap'
 import { coherent, CountedLoader, openProcess } from './open-cache.js'
 
@@ -54,9 +54,9 @@ t.test('I8: a lock whose holder died costs one lock TTL', async (t) => {
   dying.cache.getOrSet('k', loader.load).catch(() => undefined)
   await begun
   await dying.link.close()
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   t.equal(await waiting.cache.getOrSet('k', () => 'mine'), 'mine')
-  const tookMs = performance.now() - startedMs
+  const tookMs = elapsedMs()
   t.ok(tookMs < lockTtlMs + 1500, `${tookMs} ms`)
   loader.release()
 })
@@ -112,9 +112,9 @@ t.test('I9: a loader that fails frees the lock for the next, and stores nothing'
   await new Promise((resolve) => setTimeout(resolve, 50))
   loader.release()
   t.match(await failed, { message: 'away' })
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   t.equal(await other, 'loaded by the next')
-  t.ok(performance.now() - startedMs < 2500, 'it did not wait for the lock to expire')
+  t.ok(elapsedMs() < 2500, 'it did not wait for the lock to expire')
   await eventually(async () => (await server.command('exists', 'lock:{cache:k}')) === 0)
 })
 

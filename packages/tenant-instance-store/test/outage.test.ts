@@ -1,4 +1,4 @@
-import { eventually, freePort, startRedisServer } from '@stayfast/test-kit'
+import { eventually, freePort, startRedisServer, startStopwatch } from '@stayfast/test-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { Redis } from 'ioredis'
 import t, { type Test } from 'tap'
@@ -34,9 +34,9 @@ async function ask(
   app: FastifyInstance,
   id: string,
 ): Promise<{ response: Awaited<ReturnType<typeof app.inject>>; tookMs: number }> {
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   const response = await app.inject(`/api/${id}`)
-  return { response, tookMs: performance.now() - startedMs }
+  return { response, tookMs: elapsedMs() }
 }
 
 for (const [fault, hurt] of [
@@ -103,9 +103,9 @@ t.test('an app that ends while Redis is away says how many accepted writes it ta
 
 t.test('an app whose Redis is down starts, answers 503, and picks Redis up when it appears', async (t) => {
   const port = await freePort()
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   const app = await createApp(t, `redis://127.0.0.1:${port}`)
-  t.ok(performance.now() - startedMs < 1000)
+  t.ok(elapsedMs() < 1000)
   const { response, tookMs } = await ask(app, 'a')
   t.equal(response.statusCode, 503)
   t.ok(tookMs < slackMs)

@@ -1,3 +1,5 @@
+import { startStopwatch } from './stopwatch.js'
+
 /** Whatever has a status and tells when it changes; a link of redis-kit fits. */
 export interface WatchedStatus<Status extends string> {
   readonly status: Status
@@ -11,10 +13,17 @@ export function reaches<Status extends string>(
   withinMs = 5000,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
-    const timer = setTimeout(() => {
+    const elapsedMs = startStopwatch()
+    const look = (): void => {
+      const leftMs = withinMs - elapsedMs()
+      if (leftMs > 0) {
+        timer = setTimeout(look, leftMs)
+        return
+      }
       stop()
       reject(new Error(`The link is ${link.status} and not ${status} after ${withinMs} ms.`))
-    }, withinMs)
+    }
+    let timer = setTimeout(look, withinMs)
     const settle = (): void => {
       if (link.status !== status) return
       clearTimeout(timer)

@@ -22,6 +22,7 @@ t.test('the package exports what others build on, and no more', (t) => {
     'startProcess',
     'startRedisServer',
     'startSentinel',
+    'startStopwatch',
     'subcommandsUpstashRefuses',
     'topologies',
     'unaligned',

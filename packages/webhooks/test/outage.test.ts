@@ -1,5 +1,5 @@
 import redisConnection from '@stayfast/redis-connection'
-import { eventually, freePort, startRedisServer, type RedisServer } from '@stayfast/test-kit'
+import { eventually, freePort, startRedisServer, type RedisServer, startStopwatch } from '@stayfast/test-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import webhooks, { hmac, type WebhooksOptions } from '../dist/index.js'
@@ -55,11 +55,11 @@ async function send(
   readonly body: unknown
   readonly retryAfter: unknown
 }> {
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   const response = await app.inject(signedEvent(event))
   return {
     status: response.statusCode,
-    tookMs: performance.now() - startedMs,
+    tookMs: elapsedMs(),
     body: response.json(),
     retryAfter: response.headers['retry-after'],
   }
@@ -132,9 +132,9 @@ for (const [fault, hurt, mend] of [
 
 t.test('an app whose Redis is down starts, answers 503, and takes webhooks when it appears', async (t) => {
   const port = await freePort()
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   const { app, handled } = await startApp(t, { queue: `redis://127.0.0.1:${port}` })
-  t.ok(performance.now() - startedMs < 3000)
+  t.ok(elapsedMs() < 3000)
   const { status, tookMs } = await send(app, { id: '1' })
   t.equal(status, 503)
   t.ok(tookMs < slackMs)
@@ -150,9 +150,9 @@ t.test('an app closes within its bound while Redis is away, killed or frozen', a
     if (frozen) server.freeze()
     else await server.kill()
     await eventually(() => app.redisConnection.link('queue').status !== 'up')
-    const startedMs = performance.now()
+    const elapsedMs = startStopwatch()
     await app.close()
-    t.ok(performance.now() - startedMs < 8000, `${Math.round(performance.now() - startedMs)} ms`)
+    t.ok(elapsedMs() < 8000, `${Math.round(elapsedMs())} ms`)
     if (frozen) server.thaw()
   }
 })

@@ -1,3 +1,4 @@
+import { startStopwatch } from '@stayfast/test-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import type { Test } from 'tap'
 import health, { type HealthOptions } from '../../dist/index.js'
@@ -49,12 +50,12 @@ export async function probe(
   url = '/api/v1/health',
   headers: Record<string, string> = {},
 ): Promise<{ statusCode: number; body: string; type: string; tookMs: number }> {
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   const response = await app.inject({ url, headers })
   return {
     statusCode: response.statusCode,
     body: response.body,
     type: String(response.headers['content-type']),
-    tookMs: performance.now() - startedMs,
+    tookMs: elapsedMs(),
   }
 }

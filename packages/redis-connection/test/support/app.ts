@@ -1,3 +1,4 @@
+import { startStopwatch } from '@stayfast/test-kit'
 import type { RedisLink } from '@stayfast/redis-kit'
 import Fastify, { type FastifyInstance } from 'fastify'
 import { once } from 'node:events'
@@ -68,7 +69,7 @@ export async function startApp(
 
 /** Resolves with the milliseconds it took until the link has that status; rejects after `withinMs`. */
 export function reaches(link: RedisLink, status: RedisLink['status'], withinMs = 5000): Promise<number> {
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       stop()
@@ -79,7 +80,7 @@ export function reaches(link: RedisLink, status: RedisLink['status'], withinMs =
       if (link.status !== status) return
       clearTimeout(timer)
       stop()
-      resolve(performance.now() - startedMs)
+      resolve(elapsedMs())
     }
     const stop = link.onChange(settle)
     settle()
@@ -88,7 +89,7 @@ export function reaches(link: RedisLink, status: RedisLink['status'], withinMs =
 
 /** Resolves with the milliseconds it took until the link has left `up`. */
 export function leavesUp(link: RedisLink, withinMs = 5000): Promise<number> {
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   return new Promise((resolve, reject) => {
     const timer = setTimeout(() => {
       stop()
@@ -98,7 +99,7 @@ export function leavesUp(link: RedisLink, withinMs = 5000): Promise<number> {
       if (link.status === 'up') return
       clearTimeout(timer)
       stop()
-      resolve(performance.now() - startedMs)
+      resolve(elapsedMs())
     }
     const stop = link.onChange(settle)
     settle()
@@ -109,11 +110,11 @@ export function leavesUp(link: RedisLink, withinMs = 5000): Promise<number> {
 export async function rejection(
   promise: Promise<unknown>,
 ): Promise<{ readonly error: unknown; readonly tookMs: number }> {
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   try {
     await promise
   } catch (error) {
-    return { error, tookMs: performance.now() - startedMs }
+    return { error, tookMs: elapsedMs() }
   }
   throw new Error('The promise was expected to reject.')
 }
@@ -122,7 +123,7 @@ export async function rejection(
 export async function request(
   link: RedisLink,
 ): Promise<{ readonly outcome: string; readonly tookMs: number }> {
-  const startedMs = performance.now()
+  const elapsedMs = startStopwatch()
   const outcome = await link
     .run(async (client) => {
       await client.set('request', '1')
@@ -132,7 +133,7 @@ export async function request(
       (value) => `value ${value}`,
       (error: unknown) => (error instanceof Error && 'code' in error ? String(error.code) : String(error)),
     )
-  return { outcome, tookMs: performance.now() - startedMs }
+  return { outcome, tookMs: elapsedMs() }
 }
 
 /** A server that does with each connection what the test says. */
