@@ -126,7 +126,7 @@ async function requireUp(
   log: ConnectionLog,
   isHopeless: (state: LinkState & { readonly cause: Error }) => boolean,
 ): Promise<void> {
-  if (await bootWait(link, waitMs, (state) => 'cause' in state && isHopeless(state))) return
+  if (await bootWait(link, waitMs, (state) => 'cause' in state && isHopeless(state), waitMs)) return
   const { state } = link
   throw redisConnectionError('STAY_REDIS_REQUIRED', {
     what: 'Redis cannot be reached.',

@@ -65,7 +65,9 @@ t.test('latency: a slow network makes requests slow, and the link stays up', asy
   const changes: string[] = []
   link.onChange(({ status }) => changes.push(status))
   proxy.latency(400)
-  const { outcome, tookMs } = await request(link)
+  const startedMs = performance.now()
+  const { outcome } = await request(link)
+  const tookMs = performance.now() - startedMs
   t.equal(outcome, 'value 1', 'two commands of 400 ms each')
   t.ok(tookMs >= 750, `took ${tookMs} ms`)
   t.strictSame(changes, [])

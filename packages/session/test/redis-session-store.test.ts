@@ -179,8 +179,8 @@ t.test('a write that comes too late is not done', async (t) => {
   const address = newAddress()
   await store.create(address, visitor({ a: 1 }))
   const pastUs = (await nowUs()) - 1
-  t.equal(await store.saveStamped(redis, address, change({ a: 2 }), '', pastUs), 'late')
-  t.match(await store.createStamped(redis, newAddress(), visitor(), '', pastUs), { kind: 'late' })
+  t.equal(await store.commands.save(redis, address, change({ a: 2 }), '', pastUs), 'late')
+  t.match(await store.commands.create(redis, newAddress(), visitor(), '', pastUs), { kind: 'late' })
   t.strictSame((await store.load(address))?.session.fields.get('a'), '1')
 })
 
@@ -195,11 +195,11 @@ t.test('of one field the newer write stands, in whatever order they come', async
     [0, 'first'],
     [1, undefined],
   ] as const) {
-    await store.saveStamped(redis, address, change({ a: value }), stamps[index] ?? '')
+    await store.commands.save(redis, address, change({ a: value }), stamps[index] ?? '')
   }
   t.equal((await store.load(address))?.session.fields.get('a'), '"third"')
-  await store.saveStamped(redis, address, change({ b: undefined }), stamps[2] ?? '')
-  await store.saveStamped(redis, address, change({ b: 'older' }), stamps[1] ?? '')
+  await store.commands.save(redis, address, change({ b: undefined }), stamps[2] ?? '')
+  await store.commands.save(redis, address, change({ b: 'older' }), stamps[1] ?? '')
   t.equal((await store.load(address))?.session.fields.get('b'), undefined, 'a removal counts too')
   await store.save(address, change({ b: 'now' }))
   t.equal((await store.load(address))?.session.fields.get('b'), '"now"')
@@ -211,7 +211,7 @@ t.test('a revocation that waited ends what there was when it was accepted, and n
   await store.create(before, signedIn())
   const stamp = String(await nowUs())
   await store.create(after, signedIn())
-  const revoke = () => store.revokeStamped(redis, before.tag, undefined, stamp)
+  const revoke = () => store.commands.revokeAll(redis, before.tag, undefined, stamp)
   t.strictSame(await revoke(), { stamp, ended: [before.digest] })
   t.strictSame(await revoke(), { stamp, ended: [] }, 'once')
   t.ok(await store.load(after))

@@ -1,6 +1,6 @@
 import type { Test } from 'tap'
 import { addressOf, newSessionId, tagOfUser, type SessionAddress } from '../dist/session-id.js'
-import type { SessionLifetimes } from '../dist/stores/redis-session-store.js'
+import type { SessionLifetimes } from '../dist/stores/session-commands.js'
 import type {
   ChangeTexts,
   Durability,

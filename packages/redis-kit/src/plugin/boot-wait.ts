@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks'
 import type { LinkState } from '../link-state.js'
 import type { RedisLink } from '../link.js'
 
@@ -12,27 +13,36 @@ const parts = 8
  *
  * @param withinMs - In milliseconds.
  * @param hopeless - Whether a state is the end of waiting, such as a first attempt that failed.
+ * @param atMostMs - The wait ends after so long by the clock, whatever the event loop did.
  * @returns Whether the link is up.
  */
 export function bootWait(
   link: RedisLink,
   withinMs: number,
   hopeless: (state: LinkState) => boolean,
+  atMostMs: number = Infinity,
 ): Promise<boolean> {
   return new Promise((resolve) => {
+    const endsMs = performance.now() + atMostMs
     let left = parts
     const finish = (): void => {
-      clearInterval(timer)
+      clearTimeout(timer)
       stop()
       resolve(link.status === 'up')
     }
     const look = (): void => {
       if (link.status === 'up' || hopeless(link.state)) finish()
     }
-    const timer = setInterval(() => {
-      left -= 1
-      if (left === 0) finish()
-    }, withinMs / parts)
+    const waitPart = (): NodeJS.Timeout =>
+      setTimeout(
+        () => {
+          left -= 1
+          if (left === 0 || performance.now() >= endsMs) finish()
+          else timer = waitPart()
+        },
+        Math.min(withinMs / parts, endsMs - performance.now()),
+      )
+    let timer = waitPart()
     const stop = link.onChange(look)
     look()
   })

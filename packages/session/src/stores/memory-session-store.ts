@@ -1,6 +1,6 @@
 import { SessionStoreFullError } from '../errors.js'
 import type { SessionAddress } from '../session-id.js'
-import type { SessionLifetimes } from './redis-session-store.js'
+import type { SessionLifetimes } from './session-commands.js'
 import type {
   ChangeTexts,
   Creation,

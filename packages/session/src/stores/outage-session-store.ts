@@ -1,12 +1,4 @@
-import {
-  Bus,
-  Outbox,
-  StampSource,
-  type Intent,
-  type OutboxLogger,
-  type RedisClient,
-  type RedisLink,
-} from '@stayfast/redis-kit'
+import { Bus, Outbox, StampSource, type Intent, type OutboxLogger, type RedisLink } from '@stayfast/redis-kit'
 import { performance } from 'node:perf_hooks'
 import { isAwayError, sessionUnavailable } from '../errors.js'
 import type { SessionAddress } from '../session-id.js'
@@ -14,7 +6,14 @@ import { Generation } from './generation.js'
 import { Hearing } from './hearing.js'
 import { LocalSessions } from './local-sessions.js'
 import { RedisSessionStore, type RedisSessionStoreOptions } from './redis-session-store.js'
-import { endsIt, withWaiting, type SessionOperation, type Waiting } from './session-operation.js'
+import {
+  endsIt,
+  waitingCreation,
+  withWaiting,
+  type SessionOperation,
+  type Waiting,
+} from './session-operation.js'
+import { replaySessions } from './replay-sessions.js'
 import type {
   ChangeTexts,
   Creation,
@@ -100,7 +99,7 @@ export class OutageSessionStore implements SessionStore {
       link,
       limit: options.maxBufferedWrites,
       logger,
-      replay: (client, _tag, intents) => this.#replay(client, intents),
+      replay: (client, _tag, intents) => replaySessions(this.#redis, client, intents),
     })
     this.#generation = local
       ? new Generation({
@@ -159,7 +158,9 @@ export class OutageSessionStore implements SessionStore {
     if (loaded === undefined) {
       if (this.#locals.remembers(address)) this.#generation?.check()
       this.#locals.deny(address)
-      return this.#waitingCreation(address)
+      const nowMs = this.#link.clock.nowUs() / 1000
+      const session = waitingCreation(this.#outbox.pending(address.tag), address.digest, nowMs)
+      return session === undefined ? undefined : { session, verified: false }
     }
     const { session } = loaded
     if (!this.#locals.confirm(address, session)) return undefined
@@ -171,7 +172,7 @@ export class OutageSessionStore implements SessionStore {
   async create(address: SessionAddress, session: NewSession): Promise<Creation> {
     const buffering = this.#options.onOutage === 'local' && !session.listed && session.sinceUs === undefined
     if (buffering && this.#link.status !== 'up') return this.#bufferCreation(address, session, 0)
-    const untilUs = this.#redis.writeUntilUs()
+    const untilUs = this.#redis.commands.writeUntilUs()
     try {
       const created = await this.#redis.create(address, session, untilUs)
       this.#hearing?.look()
@@ -194,7 +195,7 @@ export class OutageSessionStore implements SessionStore {
     if (buffering && (waiting.length > 0 || this.#link.status !== 'up')) {
       return this.#bufferSave(address, change, 0)
     }
-    const untilUs = this.#redis.writeUntilUs()
+    const untilUs = this.#redis.commands.writeUntilUs()
     try {
       const saved = await this.#redis.save(address, change, untilUs)
       if (saved === 'gone') this.#locals.end(address.digest)
@@ -285,19 +286,6 @@ export class OutageSessionStore implements SessionStore {
     this.#locals.confirm(address, { createdMs: nowMs, seenMs: nowMs, about, fields, nowMs })
   }
 
-  #waitingCreation(address: SessionAddress): LoadedSession | undefined {
-    const waiting = this.#outbox.pending(address.tag)
-    for (const { operation, stamp } of waiting) {
-      if (operation.kind !== 'create' || operation.address.digest !== address.digest) continue
-      const nowMs = this.#link.clock.nowUs() / 1000
-      const { about, fields } = operation.session
-      const createdMs = Math.min(nowMs, Number(stamp.slice(0, 16)) / 1000)
-      const session = withWaiting(waiting, address.digest, { createdMs, seenMs: nowMs, about, fields, nowMs })
-      return { session, verified: false }
-    }
-    return undefined
-  }
-
   #bufferCreation(address: SessionAddress, session: NewSession, afterUs: number): Creation {
     const nowMs = this.#link.clock.nowUs() / 1000
     this.#acceptWrite(address.tag, {
@@ -335,24 +323,5 @@ export class OutageSessionStore implements SessionStore {
   #unavailable(cause: unknown): Error {
     const error = cause instanceof Error ? cause : new Error(String(cause))
     return isAwayError(error) ? error : sessionUnavailable(error, 'not-sent', this.#options.retryAfterSeconds)
-  }
-
-  async #replay(client: RedisClient, intents: readonly Intent<SessionOperation>[]): Promise<void> {
-    for (const { operation, stamp } of intents) {
-      switch (operation.kind) {
-        case 'create':
-          await this.#redis.createStamped(client, operation.address, operation.session, stamp)
-          break
-        case 'save':
-          await this.#redis.saveStamped(client, operation.address, operation.change, stamp)
-          break
-        case 'destroy':
-          await this.#redis.destroyWith(client, operation.address)
-          break
-        case 'revokeAll':
-          await this.#redis.revokeStamped(client, operation.tag, operation.except, stamp)
-          break
-      }
-    }
   }
 }

@@ -1,33 +1,17 @@
-import type { RedisClient, RedisLink } from '@stayfast/redis-kit'
+import type { RedisLink } from '@stayfast/redis-kit'
 import { changeBetween } from '../session-fields.js'
 import type { SessionAddress } from '../session-id.js'
 import type { PlainSession, PlainSessions } from './plain-sessions.js'
-import type { CreateReply } from './session-scripts.js'
-import type { ChangeTexts, LoadedSession, NewSession, StoredSession } from './session-store.js'
-
-/** Where sessions are in our own format. All throw what the client throws. */
-export interface OwnSessions {
-  loadOwn(address: SessionAddress): Promise<StoredSession | undefined>
-  createStamped(
-    client: RedisClient,
-    address: SessionAddress,
-    session: NewSession,
-    stamp: string,
-  ): Promise<CreateReply>
-  saveStamped(
-    client: RedisClient,
-    address: SessionAddress,
-    change: ChangeTexts,
-    stamp: string,
-  ): Promise<unknown>
-  destroyWith(client: RedisClient, address: SessionAddress): Promise<unknown>
-}
+import type { SessionCommands } from './session-commands.js'
+import type { LoadedSession, NewSession } from './session-store.js'
+import { parseStoredSession } from './stored-session.js'
 
 /** Options of {@link PlainConversion}. */
 export interface PlainConversionOptions {
   readonly link: RedisLink
   readonly plain: PlainSessions
-  readonly own: OwnSessions
+  /** Where sessions are in our own format. */
+  readonly own: SessionCommands
   /** How late a command may still run that was sent before. */
   readonly marginMs: number
 }
@@ -39,7 +23,7 @@ export interface PlainConversionOptions {
 export class PlainConversion {
   readonly #link: RedisLink
   readonly #plain: PlainSessions
-  readonly #own: OwnSessions
+  readonly #own: SessionCommands
   readonly #marginMs: number
 
   constructor({ link, plain, own, marginMs }: PlainConversionOptions) {
@@ -63,7 +47,7 @@ export class PlainConversion {
     }
     if (!this.#plain.converts) return loaded
     const session: NewSession = { about: '', fields: found.fields, listed: false, sinceUs }
-    const created = await this.#link.run((client) => this.#own.createStamped(client, address, session, ''))
+    const created = await this.#link.run((client) => this.#own.create(client, address, session, ''))
     if (created.kind === 'revoked') return undefined
     if (created.kind === 'exists') return this.#loadOwn(address)
     return this.#takeOver(address, id, found, loaded)
@@ -81,17 +65,17 @@ export class PlainConversion {
     const newer = left === 'gone' ? undefined : await this.#link.run((client) => this.#plain.read(client, id))
     if (newer === undefined) {
       // It ended there before it was all here.
-      await this.#link.run((client) => this.#own.destroyWith(client, address))
+      await this.#link.run((client) => this.#own.destroy(client, address))
       return undefined
     }
     const change = changeBetween(found.fields, newer.fields)
-    await this.#link.run((client) => this.#own.saveStamped(client, address, change, ''))
+    await this.#link.run((client) => this.#own.save(client, address, change, ''))
     const after = { ...loaded, session: { ...loaded.session, fields: newer.fields } }
     return this.#takeOver(address, id, newer, after)
   }
 
   async #loadOwn(address: SessionAddress): Promise<LoadedSession | undefined> {
-    const session = await this.#own.loadOwn(address)
+    const session = parseStoredSession(await this.#own.load(address))
     return session === undefined ? undefined : { session, verified: true }
   }
 }

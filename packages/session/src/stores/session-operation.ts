@@ -33,3 +33,14 @@ export function withWaiting(waiting: Waiting, digest: string, session: StoredSes
   }
   return { ...session, fields }
 }
+
+/** A session that is only there once what waits is done. */
+export function waitingCreation(waiting: Waiting, digest: string, nowMs: number): StoredSession | undefined {
+  for (const { operation, stamp } of waiting) {
+    if (operation.kind !== 'create' || operation.address.digest !== digest) continue
+    const { about, fields } = operation.session
+    const createdMs = Math.min(nowMs, stampUs(stamp) / 1000)
+    return withWaiting(waiting, digest, { createdMs, seenMs: nowMs, about, fields, nowMs })
+  }
+  return undefined
+}
