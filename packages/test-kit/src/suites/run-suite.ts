@@ -1,11 +1,10 @@
-import { readdir } from 'node:fs/promises'
-import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { Guard } from '../guard.js'
 import { Coverage } from './coverage.js'
 import type { Suite } from './find-suites.js'
 import { runTestFile } from './run-test-file.js'
 import { type Failure, type Skip, TapReport } from './tap-report.js'
+import { testFiles } from './test-files.js'
 
 export interface SuiteResult {
   suite: Suite
@@ -23,7 +22,6 @@ export interface SuiteResult {
   stderr: string[]
 }
 
-const testFolder = 'test-dist'
 /** For one file; tap gives up after 30 s unless told otherwise. */
 const fileTimeoutSeconds = 300
 const minuteMs = 60_000
@@ -71,13 +69,4 @@ export async function runSuite(suite: Suite, env: NodeJS.ProcessEnv, niceness = 
   const { files, passed, failed, skipped, skips, failures } = report
   const seconds = (performance.now() - startedAt) / 1000
   return { suite, files, passed, failed, skipped, skips, seconds, coverage: percentage, failures, stderr }
-}
-
-/** From the suite's folder, in the order of their names. */
-async function testFiles({ folder }: Suite): Promise<string[]> {
-  const names = await readdir(join(folder, testFolder), { recursive: true }).catch((): string[] => [])
-  return names
-    .filter((name) => name.endsWith('.test.js'))
-    .sort()
-    .map((name) => join(testFolder, name))
 }
