@@ -42,8 +42,9 @@ export function redisConfig(
     ['unixsocketperm', '700'],
     ['databases', String(options.upstashLike ? 1 : (options.databases ?? 16))],
     ['appendonly', options.appendOnly ? 'yes' : 'no'],
-    // With everysec a server holds writes back, although it answered them, while the disk is busy.
-    ['appendfsync', 'always'],
+    // What was written outlives the server, if not the machine, and nobody waits for a busy disk. With everysec
+    // a server holds writes back, although it answered them, while the disk is busy.
+    ['appendfsync', 'no'],
     // By default a primary waits 5 s for more replicas before it sends its data.
     ['repl-diskless-sync-delay', '0'],
     ...(options.tls ? tlsLines(files, port) : [['port', String(port)]]),

@@ -95,7 +95,8 @@ for (const [fault, hurt, mend] of [
     async (t) => {
       const server = await startRedisServer({ appendOnly: true }, t)
       const { app, handled, lines } = await startApp(t, { queue: server.url })
-      t.equal((await send(app, { id: 'before' })).status, 202)
+      await linkUp(app)
+      t.match(await send(app, { id: 'before' }), { status: 202 })
       await handledAll(app, handled, 1)
       await hurt(server)
       const first = await send(app, { id: 'during' })
