@@ -1,4 +1,4 @@
-import { eventually, reaches, startCluster } from '@stayfast/test-kit'
+import { eventually, reaches, startCluster, startStopwatch } from '@stayfast/test-kit'
 import { Cluster } from 'ioredis'
 import t from 'tap'
 import { defineScript, duplicateSafely, isRedisRefused, type RedisLink } from '../dist/index.js'
@@ -32,13 +32,13 @@ class Load {
 
   async #run(link: RedisLink, keys: readonly string[]): Promise<void> {
     for (let index = 0; this.#running; index++) {
-      const startedMs = performance.now()
+      const elapsedMs = startStopwatch()
       try {
         await link.run((client) => client.set(keys[index % keys.length] ?? '', 'x'))
-        this.okMs.push(performance.now() - startedMs)
+        this.okMs.push(elapsedMs())
         if (this.failedMs.length > 0) this.backAtMs ??= performance.now()
       } catch {
-        this.failedMs.push(performance.now() - startedMs)
+        this.failedMs.push(elapsedMs())
         this.backAtMs = undefined
       }
       await new Promise((resolve) => setTimeout(resolve, 3))
