@@ -102,16 +102,24 @@ t.test('without varyBy a request with credentials is not cached, neither way', a
 })
 
 t.test('with varyBy each of those it names has replies of its own', async (t) => {
-  const counter = await counted(
-    t,
-    { varyBy: async ({ headers }) => Promise.resolve(headers.authorization) },
-    async ({ headers }) => ({ who: headers.authorization }),
-  )
-  for (const authorization of ['a', 'b']) {
-    for (const expected of ['MISS', 'HIT']) {
-      const response = await counter.app.inject({ url: '/things/1', headers: { authorization } })
-      t.equal(cached(response), expected)
-      t.strictSame(response.json(), { who: authorization })
+  const who = (request: FastifyRequest): string | undefined => request.headers.authorization
+  const ways: Record<string, NonNullable<RouteCacheConfig['varyBy']>> = {
+    'at once': who,
+    awaited: async (request) => Promise.resolve(who(request)),
+    'a query that runs when it is awaited': (request) => ({
+      then: (done: (name: string | undefined) => void) => {
+        done(who(request))
+      },
+    }),
+  }
+  for (const [way, varyBy] of Object.entries(ways)) {
+    const counter = await counted(t, { varyBy }, async (request) => ({ who: who(request) }))
+    for (const authorization of ['a', 'b']) {
+      for (const expected of ['MISS', 'HIT']) {
+        const response = await counter.app.inject({ url: '/things/1', headers: { authorization } })
+        t.equal(cached(response), expected, way)
+        t.strictSame(response.json(), { who: authorization })
+      }
     }
   }
 })
@@ -135,6 +143,26 @@ t.test("a key of the app's own stands in place of route, parameters, query and c
     message: /put what query says into it/,
   })
 })
+
+t.test(
+  'a function of config.cache that fails fails its request alone, whether it is awaited or not',
+  async (t) => {
+    const fail = (): never => {
+      throw new Error('no session')
+    }
+    for (const wrong of [{ key: fail }, { tags: fail }, { tenant: fail }, { varyBy: fail }] as const) {
+      for (const varyBy of [undefined, () => 'user', async () => Promise.resolve('user')]) {
+        const more = varyBy === undefined || 'key' in wrong ? {} : { varyBy }
+        const counter = await counted(t, { ...more, ...wrong })
+        const response = await counter.app.inject('/things/1')
+        t.equal(response.statusCode, 500)
+        t.equal(response.json<{ message: string }>().message, 'no session')
+      }
+    }
+    const awaited = await counted(t, { varyBy: async () => Promise.reject(new Error('no session')) })
+    t.equal((await awaited.app.inject('/things/1')).statusCode, 500)
+  },
+)
 
 t.test('a route may vary by request headers, and one that does so unannounced is not stored', async (t) => {
   const answer: Handler = async ({ headers }, reply) => {

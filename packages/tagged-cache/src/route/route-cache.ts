@@ -101,22 +101,22 @@ export class RouteCache {
       next()
       return
     }
+    const failed = (error: unknown): void => {
+      next(asError(error))
+    }
     try {
       const varyBy: unknown = config.varyBy?.(request)
-      if (!(varyBy instanceof Promise)) {
+      if (!isThenable(varyBy)) {
         this.#find(route, request, reply, config, varyBy, next)
         return
       }
-      varyBy.then(
-        (value: unknown) => {
+      Promise.resolve(varyBy)
+        .then((value: unknown) => {
           this.#find(route, request, reply, config, value, next)
-        },
-        (error: unknown) => {
-          next(asError(error))
-        },
-      )
+        })
+        .catch(failed)
     } catch (error) {
-      next(asError(error))
+      failed(error)
     }
   }
 
@@ -231,6 +231,11 @@ export class RouteCache {
     this.#states.set(request, { kind: 'hit' })
     void reply.send(dress(request, reply, entry, value, how))
   }
+}
+
+/** Queries of some libraries are no promises of the language, and are awaited all the same. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
 function asError(error: unknown): Error {
