@@ -51,6 +51,7 @@ const mostMs = 2 ** 31 - 1
 const mostSeconds = 100 * 365 * 86_400
 /** So many are compared with each other more quickly than they are put into a set. */
 const fewTags = 8
+const noTags: readonly string[] = []
 
 /** @throws STAY_CACHE_OPTION_INVALID; what is misspelt would be ignored in silence. */
 export function checkCallOptions(options: object): void {
@@ -72,10 +73,15 @@ export function checkCallOptions(options: object): void {
   }
 }
 
+/** @throws STAY_CACHE_OPTION_INVALID for what is no list: the letters of a text would be taken for tags. */
+export function listedTags(tags: readonly string[]): readonly string[] {
+  if (Array.isArray(tags)) return tags
+  throw new CacheOptionError('tags takes a list of texts.')
+}
+
 /** The tags of a call by their names in the whole cache, each once. */
-export function tagNames(scope: Scope, tags: readonly string[] | undefined): readonly string[] {
-  if (tags === undefined || tags.length === 0) return []
-  if (!Array.isArray(tags)) throw new CacheOptionError('tags takes a list of texts.')
+export function tagNames(scope: Scope, tags: readonly string[]): readonly string[] {
+  if (listedTags(tags).length === 0) return noTags
   const names = tags.map((tag) => scope.nameOf(nameOf('tag', tag)))
   if (names.length < fewTags && names.every((name, index) => names.indexOf(name) === index)) return names
   return [...new Set(names)]
@@ -108,7 +114,7 @@ export function cacheCall(
     key,
     scope,
     epochs: scope.epochs,
-    tags: tagNames(scope, options.tags),
+    tags: tagNames(scope, options.tags ?? noTags),
     strong: options.consistency === 'strong',
     codec,
     loader,

@@ -81,7 +81,7 @@ export class Writes {
     if (text.length > this.#options.maxEntryBytes) {
       throw new CacheTooLargeError(key, text.length, this.#options.maxEntryBytes)
     }
-    const names = [...scope.epochs, ...tagNames(scope, options.tags)]
+    const names = [...scope.epochs, ...tagNames(scope, options.tags ?? [])]
     const records = names.map((tag) => this.#table.acquire(tag))
     // Whatever is being read or loaded for this key is older.
     this.forgetKey(name)

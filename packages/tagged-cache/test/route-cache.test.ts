@@ -144,6 +144,49 @@ t.test("a key of the app's own stands in place of route, parameters, query and c
   })
 })
 
+t.test('what does not say whose reply it is answers nobody with the reply of another', async (t) => {
+  class Visitor {
+    readonly #name: unknown
+    constructor(name: unknown) {
+      this.#name = name
+    }
+    get name(): unknown {
+      return this.#name
+    }
+  }
+  const name = ({ headers }: FastifyRequest): unknown => headers.authorization
+  const configs: Record<string, object> = {
+    'a key that is none': { key: () => undefined },
+    'an empty key': { key: () => '' },
+    'a set': { varyBy: (request: FastifyRequest) => new Set([name(request)]) },
+    'a map in a list': { varyBy: (request: FastifyRequest) => [new Map([['name', name(request)]])] },
+    'an object that shows nothing': { varyBy: (request: FastifyRequest) => new Visitor(name(request)) },
+    'a function': { varyBy: (request: FastifyRequest) => () => name(request) },
+    'tags that are no list': { varyBy: name, tags: () => undefined },
+  }
+  for (const [what, config] of Object.entries(configs)) {
+    const counter = await counted(t, config, async (request) => ({ who: name(request) }))
+    for (const authorization of ['a', 'b']) {
+      const response = await counter.app.inject({ url: '/things/1', headers: { authorization } })
+      t.equal(response.statusCode, 500, what)
+      t.match(response.json(), { code: /^STAY_CACHE_(KEY|OPTION)_INVALID$/ }, what)
+    }
+    t.equal(counter.calls, 0, what)
+  }
+  const told: Record<string, () => unknown> = {
+    nobody: () => undefined,
+    'a date': () => new Date(0),
+    'an entity': () => Object.assign(new Visitor('a'), { id: 1 }),
+    'an empty object': () => ({}),
+  }
+  for (const [what, varyBy] of Object.entries(told)) {
+    const counter = await counted(t, { varyBy })
+    for (const expected of ['MISS', 'HIT']) {
+      t.equal(cached(await counter.app.inject('/things/1')), expected, what)
+    }
+  }
+})
+
 t.test(
   'a function of config.cache that fails fails its request alone, whether it is awaited or not',
   async (t) => {

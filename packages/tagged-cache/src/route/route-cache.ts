@@ -1,12 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { cacheCall } from '../cache-call.js'
+import { cacheCall, listedTags, type CallDefaults } from '../cache-call.js'
 import type { CacheEngine } from '../cache-engine.js'
 import { valueOf, type CacheEntry } from '../cache-entry.js'
 import type { Answer, Reads } from '../reads.js'
-import { rootScope, type Scope } from '../scope.js'
+import { nameOf, rootScope, type Scope } from '../scope.js'
 import type { GetOrSetOptions, LoaderContext } from '../tagged-cache.js'
-import type { CallDefaults } from '../cache-call.js'
 import type { RouteCacheConfig } from './route-config.js'
 import { ReplyCapture } from './reply-capture.js'
 import { dress, tellStatus, type StoredHow } from './reply-head.js'
@@ -128,9 +127,11 @@ export class RouteCache {
     varyBy: unknown,
     next: Next,
   ): void {
-    const key = config.key?.(request) ?? routeKey(route, request, config, varyBy)
+    // A key that is none must not make room for one that says less.
+    const key =
+      config.key === undefined ? routeKey(route, request, config, varyBy) : nameOf('key', config.key(request))
     const scope = config.tenant === undefined ? rootScope : rootScope.tenant(config.tenant(request))
-    const tags = typeof config.tags === 'function' ? config.tags(request) : (config.tags ?? [])
+    const tags = listedTags(typeof config.tags === 'function' ? config.tags(request) : (config.tags ?? []))
     const { reads } = this.#engine()
     const entry = reads.fresh(scope, key, tags, config.consistency, replyCodec)
     if (entry !== undefined) {
