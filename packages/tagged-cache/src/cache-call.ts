@@ -53,6 +53,11 @@ const mostSeconds = 100 * 365 * 86_400
 const fewTags = 8
 const noTags: readonly string[] = []
 
+/** Not by its class: there are signals that Node did not make. */
+function isSignal(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value
+}
+
 /** @throws STAY_CACHE_OPTION_INVALID; what is misspelt would be ignored in silence. */
 export function checkCallOptions(options: object): void {
   for (const name of Object.keys(options)) {
@@ -69,13 +74,16 @@ export function checkCallOptions(options: object): void {
       throw new CacheOptionError(`A call to the cache has no option "${name}". There are ${known}.`)
     } else if (name === 'consistency' && value !== 'local' && value !== 'strong') {
       throw new CacheOptionError("consistency takes 'local' or 'strong'.")
+    } else if (name === 'signal' && !isSignal(value)) {
+      throw new CacheOptionError('signal takes an AbortSignal.')
     }
   }
 }
 
 /** @throws STAY_CACHE_OPTION_INVALID for what is no list: the letters of a text would be taken for tags. */
 export function listedTags(tags: readonly string[]): readonly string[] {
-  if (Array.isArray(tags)) return tags
+  const isList: boolean = Array.isArray(tags)
+  if (isList) return tags
   throw new CacheOptionError('tags takes a list of texts.')
 }
 

@@ -374,9 +374,24 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
       { ttlSeconds: NaN },
       { ttlSecond: 1 },
       { consistency: 'weak' },
+      { tags: 'x' },
+      { tags: '' },
+      { signal: { aborted: false } },
     ]) {
       const wrong: object = options
       t.equal(await cache.getOrSet('k', load, wrong).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
+    }
+  })
+
+  t.test('what is no list of tags is refused, for it would invalidate nothing', async (t) => {
+    const { cache } = await open(t)
+    for (const wrong of [undefined, null, 'products', '', new Set(['products'])]) {
+      const call: unknown = Reflect.apply(cache.invalidateTags.bind(cache), cache, [wrong])
+      t.equal(await Promise.resolve(call).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
+      const load = cache.getOrSet('k', ({ addTags }) => {
+        Reflect.apply(addTags, undefined, [wrong])
+      })
+      t.equal(await load.catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
     }
   })
 
