@@ -297,6 +297,17 @@ t.test('who has the reply already gets a 304: lists, stars and weak tags', async
   t.equal(fresh.headers['x-cache'], 'MISS')
 })
 
+t.test('a condition changes no reply but a success', async (t) => {
+  const counter = await counted(t, { statusCodes: [200, 404] }, async (_request, reply) =>
+    reply.code(404).send({ error: 'nothing here' }),
+  )
+  for (const expected of ['MISS', 'HIT']) {
+    const response = await counter.app.inject({ url: '/things/1', headers: { 'if-none-match': '*' } })
+    t.strictSame([response.statusCode, cached(response)], [404, expected])
+    t.strictSame(response.json(), { error: 'nothing here' })
+  }
+})
+
 t.test('HEAD is answered from what GET has stored, and stores nothing', async (t) => {
   const counter = await counted(t, {}, async () => ({ n: 1 }))
   const head = (): Promise<LightMyRequestResponse> => counter.app.inject({ method: 'HEAD', url: '/things/1' })
@@ -531,6 +542,9 @@ t.test(
     t.match(await register('GET', { cache: { ttlSecond: 1 } }), 'Did you mean "ttlSeconds"?')
     t.match(await register('GET', { cache: true }), 'config.cache of GET /')
     t.match(await register('GET', { cache: { statusCodes: [500] } }), 'statuses from 200 to 499')
+    for (const statusCodes of [['404'], [200.5], [206], [304], 404]) {
+      t.match(await register('GET', { cache: { statusCodes } }), 'statuses from 200 to 499')
+    }
     t.match(await register('POST', { invalidates: { tag: ['x'] } }), 'Did you mean "tags"?')
     t.match(await register('POST', { invalidates: {} }), 'takes tags')
     t.equal(await register('GET', { cache: { tags: ['x'] } }), 'accepted')

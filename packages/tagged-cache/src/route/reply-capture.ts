@@ -81,7 +81,7 @@ export class ReplyCapture {
     tellStatus(reply, 'fwd=uri-miss; stored')
     reply.header('etag', stored.etag)
     defaultCacheControl(reply)
-    if (!answerNotModified(request, reply, stored.etag)) return payload
+    if (!answerNotModified(request, reply, stored)) return payload
     reply.removeHeader('content-type')
     return ''
   }
