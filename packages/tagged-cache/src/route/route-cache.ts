@@ -139,7 +139,7 @@ export class RouteCache {
       return
     }
     // Its automatic twin of GET: it takes what is there and stores nothing.
-    if (request.method === 'HEAD') void this.#peek(reads, scope, key, request, reply, next)
+    if (request.method === 'HEAD') void this.#peek(reads, scope, key, config, request, reply, next)
     else this.#lead(reads, scope, key, tags, config, request, reply, next)
   }
 
@@ -147,12 +147,13 @@ export class RouteCache {
     reads: Reads,
     scope: Scope,
     key: string,
+    { consistency }: RouteCacheConfig,
     request: FastifyRequest,
     reply: FastifyReply,
     next: Next,
   ): Promise<void> {
     try {
-      const entry = (await reads.peek(scope, key, replyCodec))?.entry
+      const entry = (await reads.peek(scope, key, replyCodec, consistency === 'strong'))?.entry
       if (entry !== undefined) {
         this.#send(request, reply, entry, performance.now() < entry.freshUntilMs ? 'HIT' : 'STALE')
         return
