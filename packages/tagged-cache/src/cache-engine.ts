@@ -158,6 +158,7 @@ export class CacheEngine {
     if (this.#closed) return 0
     this.#closed = true
     this.reads.close()
+    this.writes.close()
     await this.#loads.close()
     this.#fleet?.close()
     const lost = (await this.shared?.close(flushWithinMs)) ?? 0

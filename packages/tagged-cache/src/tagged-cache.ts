@@ -98,7 +98,7 @@ export interface TaggedCache {
    * that, `set` cannot.
    *
    * @returns Whether it is in Redis (`'redis'`) or in this process alone.
-   * @throws STAY_CACHE_VALUE_INVALID when it is no JSON, STAY_CACHE_TOO_LARGE.
+   * @throws STAY_CACHE_VALUE_INVALID when it is no JSON (`undefined` is none), STAY_CACHE_TOO_LARGE.
    */
   set(key: string, value: unknown, options?: StoreOptions): Promise<Pick<Invalidated, 'durability'>>
 

@@ -5,7 +5,7 @@ import type { CacheEvents } from './cache-events.js'
 import type { Counters } from './cache-stats.js'
 import { encode, jsonCodec, type Codec } from './codec.js'
 import { lifetimesOf, type EntryFactory } from './entry-factory.js'
-import { CacheTooLargeError } from './errors.js'
+import { CacheClosedError, CacheTooLargeError, CacheValueError } from './errors.js'
 import type { KeyWatch, WatchedKey } from './key-watch.js'
 import type { LocalLevel } from './levels/local-level.js'
 import { entryTail, entryText } from './redis/entry-text.js'
@@ -55,6 +55,7 @@ export class Writes {
   readonly #events: CacheEvents
   readonly #counters: Counters
   readonly #outage: TagRecord
+  #closed = false
 
   constructor(options: WritesOptions, parts: WritesParts) {
     this.#options = options
@@ -68,6 +69,11 @@ export class Writes {
     this.#outage = parts.outage
   }
 
+  /** From now on who writes is refused: nobody would see to what has to wait for Redis. */
+  close(): void {
+    this.#closed = true
+  }
+
   async set(
     scope: Scope,
     key: string,
@@ -75,8 +81,11 @@ export class Writes {
     options: StoreOptions,
     codec: Codec<unknown> = jsonCodec,
   ): Promise<Pick<Invalidated, 'durability'>> {
+    this.#refuseWhenClosed()
     checkCallOptions(options)
     const name = scope.nameOf(nameOf('key', key))
+    // That there is nothing may be remembered of a loader, for a time of its own; who sets it has made a mistake.
+    if (value === undefined) throw new CacheValueError(key, { cause: new TypeError('it is undefined') })
     const text = encode(codec, key, value)
     if (text.length > this.#options.maxEntryBytes) {
       throw new CacheTooLargeError(key, text.length, this.#options.maxEntryBytes)
@@ -123,6 +132,7 @@ export class Writes {
   }
 
   async delete(scope: Scope, key: string): Promise<Invalidated> {
+    this.#refuseWhenClosed()
     const name = scope.nameOf(nameOf('key', key))
     this.forgetKey(name)
     this.#counters.deletes += 1
@@ -201,6 +211,7 @@ export class Writes {
   }
 
   async #invalidate(names: readonly string[]): Promise<Invalidated> {
+    this.#refuseWhenClosed()
     if (names.length === 0) return this.#shared === undefined ? alone : nothingToDo
     this.#counters.invalidations += names.length
     const result =
@@ -211,6 +222,10 @@ export class Writes {
       this.#events.emit({ kind: 'invalidate', tags: names, delivered: result.delivered })
     }
     return result
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new CacheClosedError()
   }
 
   #invalidateHere(names: readonly string[]): Invalidated {

@@ -359,7 +359,9 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle
     t.equal(await cache.set('k', cycle).catch(codeOf), 'STAY_CACHE_VALUE_INVALID')
+    t.equal(await cache.set('k', undefined).catch(codeOf), 'STAY_CACHE_VALUE_INVALID')
     t.equal(await cache.get('k'), undefined)
+    t.equal(await cache.getOrSet('k', () => 'there it is'), 'there it is')
   })
 
   t.test('a key, a tag and an option that cannot be one are refused with a word on why', async (t) => {
@@ -491,6 +493,8 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     await engine.close(0)
     t.equal(await waiting, 'STAY_CACHE_CLOSED')
     t.equal(await cache.getOrSet('k', loader.load).catch(codeOf), 'STAY_CACHE_CLOSED')
+    const writes = [cache.set('k', 1), cache.delete('k'), cache.invalidateTags(['x']), cache.clear()]
+    for (const write of writes) t.equal(await write.catch(codeOf), 'STAY_CACHE_CLOSED')
     loader.release()
     t.equal(traits.shared, engine.shared !== undefined)
   })
