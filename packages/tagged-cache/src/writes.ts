@@ -118,8 +118,8 @@ export class Writes {
       const stored = await this.#setInRedis(name, parts, codec, times, records)
       const kept = stored ?? this.#versionsHere(records)
       const { overtaken } = watched
-      // Redis may have been read since.
-      this.#watch.overtake(name)
+      // Redis may have been read since; and what another call has set meanwhile may be older there than this.
+      this.forgetKey(name)
       if (kept !== undefined && !overtaken) {
         this.#local.set(name, this.#entries.make({ ...parts, ...kept }, times, codec))
       }
