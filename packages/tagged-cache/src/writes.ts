@@ -41,6 +41,14 @@ interface KeptVersions {
   readonly versions: readonly TagVersion[]
 }
 
+/** What became of a value in Redis. */
+interface Written {
+  readonly stored: boolean
+  /** The versions under which it may stay in this process's memory; undefined where they are not known. */
+  readonly kept: KeptVersions | undefined
+}
+
+const notWritten: Written = Object.freeze({ stored: false, kept: undefined })
 const alone: Invalidated = Object.freeze({ delivered: true, durability: 'buffered' })
 const nothingToDo: Invalidated = Object.freeze({ delivered: true, durability: 'redis' })
 
@@ -115,8 +123,8 @@ export class Writes {
         period: this.#table.period,
         text,
       }
-      const stored = await this.#setInRedis(name, parts, codec, times, records)
-      const kept = stored ?? this.#versionsHere(records)
+      const written = await this.#setInRedis(name, parts, codec, times, records)
+      const kept = written.kept ?? this.#versionsHere(records)
       const { overtaken } = watched
       // Redis may have been read since; and what another call has set meanwhile may be older there than this.
       this.forgetKey(name)
@@ -124,7 +132,7 @@ export class Writes {
         this.#local.set(name, this.#entries.make({ ...parts, ...kept }, times, codec))
       }
       if (this.#events.active) this.#events.emit({ kind: 'set', key: name, bytes: text.length })
-      return { durability: stored === undefined ? 'buffered' : 'redis' }
+      return { durability: written.stored ? 'redis' : 'buffered' }
     } finally {
       this.#watch.end(watched)
       for (const record of records) this.#table.release(record)
@@ -161,19 +169,21 @@ export class Writes {
     codec: Codec<unknown>,
     times: EntryTimes,
     records: readonly TagRecord[],
-  ): Promise<KeptVersions | undefined> {
+  ): Promise<Written> {
     const shared = this.#shared
-    if (shared === undefined) return undefined
+    if (shared === undefined) return notWritten
     const { invalidations } = shared
     const waits =
       records.some(({ local, name: tag }) => local || invalidations.waiting.isTagPending(tag)) ||
       invalidations.waiting.isKeyPending(name)
     if (!shared.up || waits) {
       invalidations.deleteLater(name)
-      return undefined
+      return { stored: false, kept: shared.up ? this.#versionsKnown(records) : undefined }
     }
+    let kept: KeptVersions | undefined
     try {
       const versions = await this.#versionsOf(shared, records)
+      kept = { records, versions }
       const offsetMs = shared.nowMs() - times.createdMs
       const tail = entryTail(
         {
@@ -188,19 +198,23 @@ export class Writes {
       )
       const ttlMs = Math.max(1, Math.ceil(usableUntilMs(times) - times.createdMs))
       await shared.set(name, entryText(id, versions, tail), ttlMs)
-      return { records, versions }
+      return { stored: true, kept }
     } catch (error) {
       if (this.#events.active) this.#events.emit({ kind: 'redis-failed', doing: 'set', error })
       invalidations.deleteLater(name)
-      return undefined
+      // Such as a full server: the value stays here, under versions that others can change.
+      return { stored: false, kept }
     }
   }
 
   /** What tags have at the moment: known, or read and made by one command. */
   async #versionsOf(shared: SharedLevel, records: readonly TagRecord[]): Promise<readonly TagVersion[]> {
-    const known = records.map(({ version }) => version).filter((version) => version !== undefined)
-    if (shared.trusted && known.length === records.length) return known
-    return shared.touch(records)
+    return (shared.trusted ? this.#versionsKnown(records)?.versions : undefined) ?? shared.touch(records)
+  }
+
+  #versionsKnown(records: readonly TagRecord[]): KeptVersions | undefined {
+    const versions = records.map(({ version }) => version).filter((version) => version !== undefined)
+    return versions.length === records.length ? { records, versions } : undefined
   }
 
   /** The versions under which a value may stay in this process alone. */
