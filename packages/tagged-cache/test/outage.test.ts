@@ -121,6 +121,14 @@ t.test('more invalidations than there is room for make everything a miss, and no
   for (let index = 0; index < 50; index++) await one.cache.invalidateTags([`other ${index}`])
   await one.cache.invalidateTags(['a'])
   t.ok(one.engine.sizes.buffered <= 6)
+  const loader = new CountedLoader('loaded')
+  for (let index = 0; index < 10; index++) {
+    t.equal(await one.cache.getOrSet('loaded in the outage', loader.load), 'loaded')
+    await one.cache.set(`set ${index}`, index)
+    t.equal(await one.cache.get(`set ${index}`), index)
+  }
+  t.equal(loader.calls, 1, 'once everything waits, one more makes no misses here')
+  t.ok(one.engine.sizes.buffered <= 6)
   await server.restart({ keepData: true })
   await bothUp(one, other)
   for (const key of ['a', 'b', 'c']) {
