@@ -1,5 +1,6 @@
 import { eventually } from '@stayfast/test-kit'
 import type { Test } from 'tap'
+import type { LoaderContext } from '../dist/index.js'
 import { CountedLoader, type CacheProcess, type EngineSettings } from './open-cache.js'
 
 /** What differs, and why. */
@@ -66,6 +67,31 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
       t.strictSame(await cache.get('k'), { list: [{ n: 1 }], at: '1970-01-01T00:00:00.000Z' })
     },
   )
+
+  t.test('what is not stored comes back like what is, and no caller changes what others got', async (t) => {
+    const large = { list: ['x'.repeat(2000)], at: new Date(0) }
+    for (const returns of ['frozen', 'copy'] as const) {
+      const { cache } = await open(t, { maxEntryBytes: 1000, returns })
+      for (const skips of [true, false]) {
+        const load = async ({ skipStore }: LoaderContext): Promise<unknown> => {
+          if (skips) skipStore()
+          await Promise.resolve()
+          return large
+        }
+        const [one, other] = await Promise.all([cache.getOrSet('k', load), cache.getOrSet('k', load)])
+        t.strictSame(one, { ...large, at: '1970-01-01T00:00:00.000Z' })
+        const push = (): void => {
+          const { list } = one as typeof large
+          list.push('changed')
+        }
+        if (returns === 'frozen') t.throws(push, TypeError)
+        else push()
+        t.strictSame(other, { ...large, at: '1970-01-01T00:00:00.000Z' })
+        t.equal(await cache.get('k'), undefined)
+      }
+      t.equal(large.list.length, 1)
+    }
+  })
 
   t.test('with returns: copy every caller may change what it got', async (t) => {
     const { cache } = await open(t, { returns: 'copy' })
