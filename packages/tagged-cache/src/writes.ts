@@ -3,7 +3,7 @@ import { checkCallOptions, storeTimes, tagNames, type CallDefaults } from './cac
 import { usableUntilMs, type EntryTimes } from './cache-entry.js'
 import type { CacheEvents } from './cache-events.js'
 import type { Counters } from './cache-stats.js'
-import { encode, jsonCodec, type Codec } from './codec.js'
+import { encode, isLarger, jsonCodec, type Codec } from './codec.js'
 import { lifetimesOf, type EntryFactory } from './entry-factory.js'
 import { CacheClosedError, CacheTooLargeError, CacheValueError } from './errors.js'
 import type { KeyWatch, WatchedKey } from './key-watch.js'
@@ -95,9 +95,9 @@ export class Writes {
     // That there is nothing may be remembered of a loader, for a time of its own; who sets it has made a mistake.
     if (value === undefined) throw new CacheValueError(key, { cause: new TypeError('it is undefined') })
     const text = encode(codec, key, value)
-    if (text.length > this.#options.maxEntryBytes) {
-      throw new CacheTooLargeError(key, text.length, this.#options.maxEntryBytes)
-    }
+    const { maxEntryBytes } = this.#options
+    if (isLarger(text, maxEntryBytes))
+      throw new CacheTooLargeError(key, Buffer.byteLength(text), maxEntryBytes)
     const names = [...scope.epochs, ...tagNames(scope, options.tags ?? [])]
     const records = names.map((tag) => this.#table.acquire(tag))
     // Whatever is being read or loaded for this key is older.

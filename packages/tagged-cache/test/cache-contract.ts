@@ -380,6 +380,13 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     t.equal(await cache.getOrSet('k', () => large), large)
     t.equal(await cache.get('k'), undefined)
     t.equal(await cache.set('k', large).catch(codeOf), 'STAY_CACHE_TOO_LARGE')
+    const wide = '数'.repeat(400)
+    await t.rejects(cache.set('k', wide), {
+      code: 'STAY_CACHE_TOO_LARGE',
+      message: /takes 1202 bytes and may take 1000/,
+    })
+    t.equal(await cache.getOrSet('k', () => wide), wide)
+    t.equal(await cache.get('k'), undefined, 'bytes are counted, not letters')
     t.equal(await cache.getOrSet('k', () => 1n).catch(codeOf), 'STAY_CACHE_VALUE_INVALID')
     t.equal(await cache.set('k', () => 1).catch(codeOf), 'STAY_CACHE_VALUE_INVALID')
     const cycle: Record<string, unknown> = {}

@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { CacheCall } from '../cache-call.js'
 import { usableUntilMs, type CacheEntry, type EntryTimes } from '../cache-entry.js'
 import type { CacheEvents, NotStoredReason } from '../cache-events.js'
-import { encode } from '../codec.js'
+import { encode, isLarger } from '../codec.js'
 import { lifetimesOf, type EntryFactory } from '../entry-factory.js'
 import type { LocalLevel } from '../levels/local-level.js'
 import { entryTail, entryText } from '../redis/entry-text.js'
@@ -64,7 +64,7 @@ export class LoadResults {
     }
     const text = encode(call.codec, call.key, value)
     if (!run.storing) return this.#unkept(load, run, text, token, 'asked')
-    if (text.length > this.#options.maxEntryBytes) return this.#unkept(load, run, text, token, 'too-large')
+    if (isLarger(text, this.#options.maxEntryBytes)) return this.#unkept(load, run, text, token, 'too-large')
     const late = run.added.filter((name) => !load.records.some((record) => record.name === name))
     if (late.length > 0) return this.#keepWithTags(load, run, value, text, token, late)
     return this.#kept(load, run, value, text, token, noTags)
