@@ -1,3 +1,8 @@
+/** Not by its class: there are signals that Node did not make. */
+export function isSignal(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value
+}
+
 /** Why a call was given up, as an error. */
 export function abortReason(signal: AbortSignal | undefined): Error {
   const reason: unknown = signal?.reason

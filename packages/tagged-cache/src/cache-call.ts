@@ -1,3 +1,4 @@
+import { isSignal } from './aborting.js'
 import { CacheOptionError } from './errors.js'
 import type { Codec } from './codec.js'
 import type { Wanted } from './lookup/lookup.js'
@@ -52,11 +53,6 @@ const mostSeconds = 100 * 365 * 86_400
 /** So many are compared with each other more quickly than they are put into a set. */
 const fewTags = 8
 const noTags: readonly string[] = []
-
-/** Not by its class: there are signals that Node did not make. */
-function isSignal(value: unknown): boolean {
-  return typeof value === 'object' && value !== null && 'aborted' in value && 'addEventListener' in value
-}
 
 /** @throws STAY_CACHE_OPTION_INVALID; what is misspelt would be ignored in silence. */
 export function checkCallOptions(options: object): void {

@@ -234,6 +234,16 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     loader.release()
     t.equal(loader.calls, 1)
     await t.rejects(cache.getOrSet('k', load, { signal: AbortSignal.abort() }), { name: 'AbortError' })
+    const three = new AbortController()
+    const leaving = cache.getOrSet(
+      'left by its loader',
+      async () => {
+        three.abort()
+        await new Promise((_resolve, reject) => setTimeout(reject, 10, new Error('nobody waits for it')))
+      },
+      { signal: three.signal },
+    )
+    await t.rejects(leaving, { name: 'AbortError' })
   })
 
   t.test('behind its time a value is answered while one load makes the next', async (t) => {
@@ -499,6 +509,38 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     t.match(ended, { aborted: true, failed: 0 })
     t.ok(ended.warmed <= 10)
     t.equal(await cache.warm([], { concurrency: 0 }).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
+    const misspelt: object = { concurency: 4 }
+    t.equal(await cache.warm([], misspelt).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
+  })
+
+  t.test('warming that cannot go on ends its list, and no load outlives it', async (t) => {
+    const { cache } = await open(t)
+    let running = 0
+    let ended = 0
+    const entries = function* (failsAt: number) {
+      try {
+        for (let index = 0; index < 20; index++) {
+          if (index === failsAt) throw new Error('the list ends early')
+          yield {
+            key: `e${failsAt}${index}`,
+            loader: async () => {
+              running += 1
+              await new Promise((resolve) => setTimeout(resolve, 5 + index))
+              running -= 1
+            },
+          }
+        }
+      } finally {
+        ended += 1
+      }
+    }
+    await t.rejects(cache.warm(entries(6), { concurrency: 4 }), { message: 'the list ends early' })
+    t.strictSame([running, ended], [0, 1])
+    const onProgress = (): never => {
+      throw new Error('nobody counts')
+    }
+    await t.rejects(cache.warm(entries(-1), { concurrency: 4, onProgress }), { message: 'nobody counts' })
+    t.strictSame([running, ended], [0, 2])
   })
 
   t.test('the numbers add up', async (t) => {
@@ -514,6 +556,8 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     t.match(stats, { hits: 2, misses: 2, hitRate: 50, totalKeys: 1, sets: 1, deletes: 1, invalidations: 2 })
     t.ok(stats.memoryUsage > 1000 && stats.memoryUsage < 2000)
     t.match(await cache.stats({ scope: 'fleet' }), { hits: 2, processes: 1, silent: 0, totalKeys: 1 })
+    const misspelt: object = { scope: 'flet' }
+    t.equal(await cache.stats(misspelt).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
   })
 
   t.test('a closed cache refuses, and whoever waited is told', async (t) => {

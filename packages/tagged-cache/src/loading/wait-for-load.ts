@@ -41,5 +41,7 @@ export function waitForLoad(
     }
     signal?.addEventListener('abort', onAbort, { once: true })
     load.promise.then(resolve, reject).finally(end)
+    // Between its look at Redis and this load: a signal tells it once.
+    if (signal?.aborted === true) onAbort()
   })
 }
