@@ -24,6 +24,8 @@ export interface CacheCall extends Wanted {
   readonly loader: Loader<unknown>
   readonly lifetimes: StoreTimes
   readonly negativeMs: number | undefined
+  /** The longest that what is stored may be used for anything. */
+  readonly usableMs: number
   readonly loaderTimeoutMs: number
   readonly loaderSoftTimeoutMs: number
   readonly signal: AbortSignal | undefined
@@ -99,6 +101,11 @@ export function storeTimes(options: StoreOptions, defaults: CallDefaults): Store
   }
 }
 
+/** The longest that a value with these times may be used for anything. */
+export function usableMsOf({ ttlMs, staleMs, errorMs }: StoreTimes, negativeMs = 0): number {
+  return Math.max(ttlMs + Math.max(staleMs, errorMs), negativeMs)
+}
+
 /** @throws STAY_CACHE_KEY_INVALID, STAY_CACHE_OPTION_INVALID */
 export function cacheCall(
   scope: Scope,
@@ -112,7 +119,8 @@ export function cacheCall(
   checkCallOptions(options)
   if (typeof loader !== 'function')
     throw new CacheOptionError('getOrSet takes a loader, which is a function.')
-  const negative = options.negativeTtlSeconds ?? defaults.negativeTtlSeconds
+  const negativeMs = 1000 * (options.negativeTtlSeconds ?? defaults.negativeTtlSeconds)
+  const lifetimes = storeTimes(options, defaults)
   return {
     name: scope.nameOf(nameOf('key', key)),
     key,
@@ -122,8 +130,9 @@ export function cacheCall(
     strong: options.consistency === 'strong',
     codec,
     loader,
-    lifetimes: storeTimes(options, defaults),
-    negativeMs: negative > 0 ? negative * 1000 : undefined,
+    lifetimes,
+    negativeMs: negativeMs > 0 ? negativeMs : undefined,
+    usableMs: usableMsOf(lifetimes, negativeMs),
     loaderTimeoutMs: options.loaderTimeoutMs ?? defaults.loaderTimeoutMs,
     loaderSoftTimeoutMs: options.loaderSoftTimeoutMs ?? defaults.loaderSoftTimeoutMs,
     signal: options.signal,

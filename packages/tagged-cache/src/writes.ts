@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { checkCallOptions, storeTimes, tagNames, type CallDefaults } from './cache-call.js'
+import { checkCallOptions, storeTimes, tagNames, usableMsOf, type CallDefaults } from './cache-call.js'
 import { usableUntilMs, type EntryTimes } from './cache-entry.js'
 import type { CacheEvents } from './cache-events.js'
 import type { Counters } from './cache-stats.js'
@@ -105,10 +105,8 @@ export class Writes {
     const watched = this.#watch.begin<WatchedKey>({ key: name, overtaken: false, next: undefined })
     this.#counters.sets += 1
     try {
-      const { freshMs, staleMs, errorMs } = lifetimesOf(
-        storeTimes(options, this.#options),
-        this.#options.jitter,
-      )
+      const lifetimes = storeTimes(options, this.#options)
+      const { freshMs, staleMs, errorMs } = lifetimesOf(lifetimes, this.#options.jitter)
       const nowMs = performance.now()
       const times = {
         createdMs: nowMs,
@@ -123,7 +121,8 @@ export class Writes {
         period: this.#table.period,
         text,
       }
-      const written = await this.#setInRedis(name, parts, codec, times, records)
+      const usableMs = usableMsOf(lifetimes)
+      const written = await this.#setInRedis(name, { ...parts, usableMs }, codec, times, records)
       const kept = written.kept ?? this.#versionsHere(records)
       const { overtaken } = watched
       // Redis may have been read since; and what another call has set meanwhile may be older there than this.
@@ -165,7 +164,7 @@ export class Writes {
 
   async #setInRedis(
     name: string,
-    { id, text }: { readonly id: string; readonly text: string },
+    { id, text, usableMs }: { readonly id: string; readonly text: string; readonly usableMs: number },
     codec: Codec<unknown>,
     times: EntryTimes,
     records: readonly TagRecord[],
@@ -182,7 +181,7 @@ export class Writes {
     }
     let kept: KeptVersions | undefined
     try {
-      const versions = await this.#versionsOf(shared, records)
+      const versions = await this.#versionsOf(shared, records, usableMs)
       kept = { records, versions }
       const offsetMs = shared.nowMs() - times.createdMs
       const tail = entryTail(
@@ -208,8 +207,13 @@ export class Writes {
   }
 
   /** What tags have at the moment: known, or read and made by one command. */
-  async #versionsOf(shared: SharedLevel, records: readonly TagRecord[]): Promise<readonly TagVersion[]> {
-    return (shared.trusted ? this.#versionsKnown(records)?.versions : undefined) ?? shared.touch(records)
+  async #versionsOf(
+    shared: SharedLevel,
+    records: readonly TagRecord[],
+    usableMs: number,
+  ): Promise<readonly TagVersion[]> {
+    const isCertain = shared.trusted && !records.some((record) => shared.mustTouch(record, usableMs))
+    return (isCertain ? this.#versionsKnown(records)?.versions : undefined) ?? shared.touch(records, usableMs)
   }
 
   #versionsKnown(records: readonly TagRecord[]): KeptVersions | undefined {
