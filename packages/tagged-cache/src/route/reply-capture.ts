@@ -9,10 +9,12 @@ type Leading = Extract<RouteState, { readonly kind: 'leading' }>
 /** Takes replies on their way out, before compression, and gives them to those who wait. */
 export class ReplyCapture {
   readonly #states: RouteStates
+  readonly #maxEntryBytes: number
   readonly #ownCacheControl = new WeakMap<FastifyRequest, unknown>()
 
-  constructor(states: RouteStates) {
+  constructor(states: RouteStates, maxEntryBytes: number) {
     this.#states = states
+    this.#maxEntryBytes = maxEntryBytes
   }
 
   /** What the handler itself says in Cache-Control, before others add their defaults. */
@@ -69,7 +71,7 @@ export class ReplyCapture {
     config: RouteCacheConfig,
   ): unknown {
     const own = this.#ownCacheControl.get(request)
-    const reason = whyNotStored(reply, payload, own, config)
+    const reason = whyNotStored(reply, payload, own, config, this.#maxEntryBytes)
     if (reason !== undefined || typeof payload !== 'string') {
       state.context.skipStore()
       state.settle(undefined)

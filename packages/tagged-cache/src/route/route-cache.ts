@@ -8,10 +8,16 @@ import { nameOf, rootScope, type Scope } from '../scope.js'
 import type { GetOrSetOptions, LoaderContext } from '../tagged-cache.js'
 import type { RouteCacheConfig } from './route-config.js'
 import { ReplyCapture } from './reply-capture.js'
+import { hooksOf } from './hooks-of.js'
 import { dress, tellStatus, type StoredHow } from './reply-head.js'
 import { routeKey, routeName } from './route-key.js'
 import { HandlerGone, type RouteStates } from './route-states.js'
 import { isStoredReply, replyCodec, type StoredReply } from './stored-reply.js'
+
+/** How a {@link RouteCache} works. */
+export interface RouteCacheOptions extends CallDefaults {
+  readonly maxEntryBytes: number
+}
 
 type Next = (error?: Error) => void
 
@@ -30,11 +36,12 @@ export class RouteCache {
   readonly #engine: () => CacheEngine
   readonly #defaults: CallDefaults
   readonly #states: RouteStates = new WeakMap()
-  readonly #replies = new ReplyCapture(this.#states)
+  readonly #replies: ReplyCapture
 
-  constructor(engine: () => CacheEngine, defaults: CallDefaults) {
+  constructor(engine: () => CacheEngine, options: RouteCacheOptions) {
     this.#engine = engine
-    this.#defaults = defaults
+    this.#defaults = options
+    this.#replies = new ReplyCapture(this.#states, options.maxEntryBytes)
   }
 
   /** Adds the hooks to a route. */
@@ -67,13 +74,13 @@ export class RouteCache {
       next()
     }
     // After authentication: nobody gets a stored reply who would not get the real one.
-    route.preHandler = [...listOf(route.preHandler), lookUp]
+    route.preHandler = [...hooksOf(route.preHandler), lookUp]
     // Before compression.
-    route.onSend = [capture, ...listOf(route.onSend)]
-    route.onResponse = [...listOf(route.onResponse), released]
-    route.onTimeout = [...listOf(route.onTimeout), released]
+    route.onSend = [capture, ...hooksOf(route.onSend)]
+    route.onResponse = [...hooksOf(route.onResponse), released]
+    route.onTimeout = [...hooksOf(route.onTimeout), released]
     route.onRequestAbort = [
-      ...listOf(route.onRequestAbort),
+      ...hooksOf(route.onRequestAbort),
       (request: FastifyRequest, next: Next) => {
         release(request)
         next()
@@ -242,9 +249,4 @@ function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 function asError(error: unknown): Error {
   return error instanceof Error ? error : new Error(String(error))
-}
-
-function listOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {
-  if (hooks === undefined) return []
-  return Array.isArray(hooks) ? hooks : [hooks]
 }

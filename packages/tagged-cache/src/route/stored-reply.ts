@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply } from 'fastify'
-import type { Codec } from '../codec.js'
+import { isLarger, type Codec } from '../codec.js'
 import type { RouteCacheConfig } from './route-config.js'
 
 /** A reply as it is kept: its body as the text that goes out, which a hit does not parse. */
@@ -76,9 +76,11 @@ export function whyNotStored(
   payload: unknown,
   ownCacheControl: unknown,
   config: RouteCacheConfig,
+  maxEntryBytes: number,
 ): string | undefined {
   if (!(config.statusCodes ?? [200]).includes(reply.statusCode)) return 'status'
   if (typeof payload !== 'string') return 'no-text'
+  if (isLarger(payload, maxEntryBytes)) return 'too-large'
   if (reply.hasHeader('set-cookie')) return 'set-cookie'
   if (reply.hasHeader('content-encoding')) return 'encoded'
   const directives = listOf(ownCacheControl).map((directive) => directive.split('=')[0])
