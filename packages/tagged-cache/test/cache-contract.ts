@@ -246,6 +246,32 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     await t.rejects(leaving, { name: 'AbortError' })
   })
 
+  t.test('any number of calls may have one signal', async (t) => {
+    const { cache } = await open(t)
+    const warnings: Error[] = []
+    const onWarning = (warning: Error): void => {
+      warnings.push(warning)
+    }
+    process.on('warning', onWarning)
+    t.teardown(() => {
+      process.off('warning', onWarning)
+    })
+    const controller = new AbortController()
+    const { signal } = controller
+    const entries = Array.from({ length: 40 }, (_, index) => ({
+      key: `warm ${index}`,
+      loader: () => new Promise<number>((resolve) => setTimeout(resolve, 5, index)),
+    }))
+    t.match(await cache.warm(entries, { concurrency: 20, signal }), { warmed: 40 })
+    const calls = entries.map(({ loader }, index) =>
+      cache.getOrSet(`left ${index}`, loader, { signal }).catch((error: unknown) => error),
+    )
+    controller.abort(new Error('all of them leave'))
+    for (const left of await Promise.all(calls)) t.match(left, { message: 'all of them leave' })
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    t.strictSame(warnings, [])
+  })
+
   t.test('behind its time a value is answered while one load makes the next', async (t) => {
     const { cache } = await open(t)
     const loader = new CountedLoader(1)
