@@ -231,6 +231,13 @@ t.test('what must not be shared is not stored', async (t) => {
     'a cookie': async (_request, reply) => reply.header('set-cookie', 'id=1').send({}),
     private: async (_request, reply) => reply.header('cache-control', 'private').send({}),
     'no-store': async (_request, reply) => reply.header('cache-control', 'max-age=1, no-store').send({}),
+    'no-store in a list': async (_request, reply) =>
+      reply.header('cache-control', ['max-age=1', 'No-Store']).send({}),
+    'vary in a list': async (_request, reply) => reply.header('vary', ['Origin', 'X-User']).send({}),
+    'vary, set on the raw response': async (_request, reply) => {
+      reply.raw.setHeader('vary', ['Origin', 'X-User'])
+      return {}
+    },
     'vary: *': async (_request, reply) => reply.header('vary', '*').send({}),
     'a 404': async (_request, reply) => reply.code(404).send({}),
     'a 500': async () => {

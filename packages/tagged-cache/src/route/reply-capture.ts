@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { answerNotModified, defaultCacheControl, dress, tellStatus } from './reply-head.js'
 import type { RouteCacheConfig } from './route-config.js'
 import { HandlerGone, type RouteState, type RouteStates } from './route-states.js'
-import { isStoredReply, storedReply, whyNotStored } from './stored-reply.js'
+import { isStoredReply, storedReply, whyNotStored, type HeaderValue } from './stored-reply.js'
 
 type Leading = Extract<RouteState, { readonly kind: 'leading' }>
 
@@ -10,7 +10,7 @@ type Leading = Extract<RouteState, { readonly kind: 'leading' }>
 export class ReplyCapture {
   readonly #states: RouteStates
   readonly #maxEntryBytes: number
-  readonly #ownCacheControl = new WeakMap<FastifyRequest, unknown>()
+  readonly #ownCacheControl = new WeakMap<FastifyRequest, HeaderValue>()
 
   constructor(states: RouteStates, maxEntryBytes: number) {
     this.#states = states

@@ -62,8 +62,11 @@ export function isStoredReply(value: unknown): value is StoredReply {
   )
 }
 
-function listOf(header: unknown): string[] {
-  return (typeof header === 'string' ? header : '')
+/** Of a reply: a list of texts counts as one text with commas. */
+export type HeaderValue = ReturnType<FastifyReply['getHeader']>
+
+function listOf(header: HeaderValue): string[] {
+  return String(header ?? '')
     .toLowerCase()
     .split(',')
     .map((item) => item.trim())
@@ -74,7 +77,7 @@ function listOf(header: unknown): string[] {
 export function whyNotStored(
   reply: FastifyReply,
   payload: unknown,
-  ownCacheControl: unknown,
+  ownCacheControl: HeaderValue,
   config: RouteCacheConfig,
   maxEntryBytes: number,
 ): string | undefined {
@@ -98,7 +101,7 @@ export function whyNotStored(
 export function storedReply(
   reply: FastifyReply,
   body: string,
-  ownCacheControl: unknown,
+  ownCacheControl: HeaderValue,
   config: RouteCacheConfig,
 ): StoredReply {
   const headers: Record<string, string> = {}
@@ -106,7 +109,7 @@ export function storedReply(
     const value = reply.getHeader(name)
     if (value !== undefined) headers[name.toLowerCase()] = String(value)
   }
-  if (typeof ownCacheControl === 'string') headers['cache-control'] = ownCacheControl
+  if (ownCacheControl !== undefined) headers['cache-control'] = String(ownCacheControl)
   const own = reply.getHeader('etag')
   const etag = own === undefined ? `W/"${createHash('sha1').update(body).digest('base64url')}"` : String(own)
   return { status: reply.statusCode, headers, etag, body }
