@@ -1,3 +1,4 @@
+import { isSignal } from './aborting.js'
 import { CacheOptionError } from './errors.js'
 import type { Codec } from './codec.js'
 import type { Wanted } from './lookup/lookup.js'
@@ -23,6 +24,8 @@ export interface CacheCall extends Wanted {
   readonly loader: Loader<unknown>
   readonly lifetimes: StoreTimes
   readonly negativeMs: number | undefined
+  /** The longest that what is stored may be used for anything. */
+  readonly usableMs: number
   readonly loaderTimeoutMs: number
   readonly loaderSoftTimeoutMs: number
   readonly signal: AbortSignal | undefined
@@ -51,6 +54,7 @@ const mostMs = 2 ** 31 - 1
 const mostSeconds = 100 * 365 * 86_400
 /** So many are compared with each other more quickly than they are put into a set. */
 const fewTags = 8
+const noTags: readonly string[] = []
 
 /** @throws STAY_CACHE_OPTION_INVALID; what is misspelt would be ignored in silence. */
 export function checkCallOptions(options: object): void {
@@ -68,14 +72,22 @@ export function checkCallOptions(options: object): void {
       throw new CacheOptionError(`A call to the cache has no option "${name}". There are ${known}.`)
     } else if (name === 'consistency' && value !== 'local' && value !== 'strong') {
       throw new CacheOptionError("consistency takes 'local' or 'strong'.")
+    } else if (name === 'signal' && !isSignal(value)) {
+      throw new CacheOptionError('signal takes an AbortSignal.')
     }
   }
 }
 
+/** @throws STAY_CACHE_OPTION_INVALID for what is no list: the letters of a text would be taken for tags. */
+export function listedTags(tags: readonly string[]): readonly string[] {
+  const isList: boolean = Array.isArray(tags)
+  if (isList) return tags
+  throw new CacheOptionError('tags takes a list of texts.')
+}
+
 /** The tags of a call by their names in the whole cache, each once. */
-export function tagNames(scope: Scope, tags: readonly string[] | undefined): readonly string[] {
-  if (tags === undefined || tags.length === 0) return []
-  if (!Array.isArray(tags)) throw new CacheOptionError('tags takes a list of texts.')
+export function tagNames(scope: Scope, tags: readonly string[]): readonly string[] {
+  if (listedTags(tags).length === 0) return noTags
   const names = tags.map((tag) => scope.nameOf(nameOf('tag', tag)))
   if (names.length < fewTags && names.every((name, index) => names.indexOf(name) === index)) return names
   return [...new Set(names)]
@@ -87,6 +99,11 @@ export function storeTimes(options: StoreOptions, defaults: CallDefaults): Store
     staleMs: 1000 * (options.staleWhileRevalidateSeconds ?? defaults.staleWhileRevalidateSeconds),
     errorMs: 1000 * (options.staleIfErrorSeconds ?? defaults.staleIfErrorSeconds),
   }
+}
+
+/** The longest that a value with these times may be used for anything. */
+export function usableMsOf({ ttlMs, staleMs, errorMs }: StoreTimes, negativeMs = 0): number {
+  return Math.max(ttlMs + Math.max(staleMs, errorMs), negativeMs)
 }
 
 /** @throws STAY_CACHE_KEY_INVALID, STAY_CACHE_OPTION_INVALID */
@@ -102,18 +119,20 @@ export function cacheCall(
   checkCallOptions(options)
   if (typeof loader !== 'function')
     throw new CacheOptionError('getOrSet takes a loader, which is a function.')
-  const negative = options.negativeTtlSeconds ?? defaults.negativeTtlSeconds
+  const negativeMs = 1000 * (options.negativeTtlSeconds ?? defaults.negativeTtlSeconds)
+  const lifetimes = storeTimes(options, defaults)
   return {
     name: scope.nameOf(nameOf('key', key)),
     key,
     scope,
     epochs: scope.epochs,
-    tags: tagNames(scope, options.tags),
+    tags: tagNames(scope, options.tags ?? noTags),
     strong: options.consistency === 'strong',
     codec,
     loader,
-    lifetimes: storeTimes(options, defaults),
-    negativeMs: negative > 0 ? negative * 1000 : undefined,
+    lifetimes,
+    negativeMs: negativeMs > 0 ? negativeMs : undefined,
+    usableMs: usableMsOf(lifetimes, negativeMs),
     loaderTimeoutMs: options.loaderTimeoutMs ?? defaults.loaderTimeoutMs,
     loaderSoftTimeoutMs: options.loaderSoftTimeoutMs ?? defaults.loaderSoftTimeoutMs,
     signal: options.signal,

@@ -1,5 +1,5 @@
 import type { OutboxLogger, RedisLink } from '@stayfast/redis-kit'
-import type { CallDefaults } from './cache-call.js'
+import { storeTimes, usableMsOf, type CallDefaults } from './cache-call.js'
 import { CacheEvents } from './cache-events.js'
 import {
   statsOf,
@@ -35,12 +35,11 @@ export interface CacheEngineOptions extends LoadsOptions, CallDefaults {
   readonly maxBufferedInvalidations: number
   readonly leaseMs?: number | undefined
   readonly confirm?: boolean | undefined
+  /** See {@link TagTableOptions}. */
+  readonly recheckTagsMs?: number | undefined
   readonly logger: OutboxLogger
 }
 
-/** Tags live at least twice as long as the longest entry: one that is gone is a miss for all it was on. */
-const tagTtlFactor = 2
-const leastTagTtlMs = 86_400_000
 /** Tags that no entry in memory has, remembered because knowing them saves a read. */
 const idleTags = 10_000
 
@@ -67,12 +66,17 @@ export class CacheEngine {
     echo: undefined,
     uses: 1,
     sinceMs: 0,
+    askedMs: 0,
   }
   #closed = false
 
   constructor(options: CacheEngineOptions) {
     const { link } = options
-    this.#table = new TagTable({ maxIdle: idleTags, alwaysLocal: link === undefined })
+    this.#table = new TagTable({
+      maxIdle: idleTags,
+      alwaysLocal: link === undefined,
+      recheckMs: options.recheckTagsMs,
+    })
     this.#local = new LocalLevel({
       table: this.#table,
       maxEntries: options.maxLocalEntries,
@@ -158,6 +162,7 @@ export class CacheEngine {
     if (this.#closed) return 0
     this.#closed = true
     this.reads.close()
+    this.writes.close()
     await this.#loads.close()
     this.#fleet?.close()
     const lost = (await this.shared?.close(flushWithinMs)) ?? 0
@@ -170,7 +175,7 @@ export class CacheEngine {
       link,
       table: this.#table,
       keyPrefix: options.keyPrefix,
-      tagTtlMs: Math.ceil(Math.max(leastTagTtlMs, tagTtlFactor * longestMs(options))),
+      usableMs: usableMsOf(storeTimes({}, options), 1000 * options.negativeTtlSeconds),
       lockTtlMs: options.lockTtlMs,
       maxBuffered: options.maxBufferedInvalidations,
       leaseMs: options.leaseMs,
@@ -187,9 +192,4 @@ export class CacheEngine {
       },
     })
   }
-}
-
-function longestMs(defaults: CallDefaults): number {
-  const { ttlSeconds, staleWhileRevalidateSeconds, staleIfErrorSeconds } = defaults
-  return 1000 * (ttlSeconds + Math.max(staleWhileRevalidateSeconds, staleIfErrorSeconds))
 }

@@ -18,6 +18,11 @@ export function encode(codec: Codec<unknown>, key: string, value: unknown): stri
   }
 }
 
+/** A letter takes three bytes at most: what is far from the limit is not counted. */
+export function isLarger(text: string, bytes: number): boolean {
+  return text.length > bytes || (text.length * 3 > bytes && Buffer.byteLength(text) > bytes)
+}
+
 function isObject(value: unknown): value is object {
   return typeof value === 'object' && value !== null
 }

@@ -188,8 +188,10 @@ export class Reads {
     return this.resolve(call).then(this.#valueOfAnswer)
   }
 
-  readonly #valueOfAnswer = ({ entry, value }: Answer): unknown =>
-    this.#copying && entry !== undefined ? copyOf(entry) : value
+  readonly #valueOfAnswer = ({ entry, value }: Answer): unknown => {
+    if (!this.#copying) return value
+    return entry === undefined ? structuredClone(value) : copyOf(entry)
+  }
 
   #valueOf(entry: CacheEntry): unknown {
     return this.#copying ? copyOf(entry) : valueOf(entry)

@@ -1,5 +1,6 @@
 import type { CacheEngine } from './cache-engine.js'
 import { statsOf, zeroCounters, type CacheStats, type Counters, type FleetStats } from './cache-stats.js'
+import { CacheOptionError } from './errors.js'
 import type { Scope } from './scope.js'
 import type {
   GetOrSetOptions,
@@ -71,7 +72,14 @@ export class ScopedCache implements TaggedCache {
   stats(options?: { readonly scope?: 'process' }): Promise<CacheStats>
   async stats({ scope = 'process' }: StatsOptions = {}): Promise<CacheStats | FleetStats> {
     const engine = this.#engine()
-    return scope === 'process' ? engine.stats() : fleetStats(engine)
+    switch (scope) {
+      case 'process':
+        return engine.stats()
+      case 'fleet':
+        return fleetStats(engine)
+      default:
+        throw new CacheOptionError("The scope of stats is 'process' or 'fleet'.")
+    }
   }
 
   forTenant(tenantId: string): TaggedCache {

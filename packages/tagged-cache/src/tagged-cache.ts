@@ -10,7 +10,7 @@ export interface LoaderContext {
    * invalidated since the loader began keeps the value from being stored, because it may be older.
    */
   readonly addTags: (tags: readonly string[]) => void
-  /** The value is given to those who wait for it and not stored. */
+  /** The value is given to those who wait for it, each as a copy as ever, and not stored. */
   readonly skipStore: () => void
 }
 
@@ -86,7 +86,7 @@ export interface TaggedCache {
   /** The value of a key if it is there and fresh, or may be answered stale; else `undefined`. */
   get<Value = unknown>(key: string, options?: ReadOptions): Promise<Value | undefined>
 
-  /** Several at once, in the order of the keys; one command for all that are not in memory. */
+  /** Several at once, in the order of the keys. What is not in memory is read by one command for each 32 of them. */
   getMany<Value = unknown>(
     keys: readonly string[],
     options?: ReadOptions,
@@ -98,7 +98,7 @@ export interface TaggedCache {
    * that, `set` cannot.
    *
    * @returns Whether it is in Redis (`'redis'`) or in this process alone.
-   * @throws STAY_CACHE_VALUE_INVALID when it is no JSON, STAY_CACHE_TOO_LARGE.
+   * @throws STAY_CACHE_VALUE_INVALID when it is no JSON (`undefined` is none), STAY_CACHE_TOO_LARGE.
    */
   set(key: string, value: unknown, options?: StoreOptions): Promise<Pick<Invalidated, 'durability'>>
 
@@ -108,6 +108,8 @@ export interface TaggedCache {
   /**
    * Makes every value with one of these tags a miss, whatever is being loaded at the moment. It costs
    * the same for ten keys as for a million, and never fails because Redis is away.
+   *
+   * @throws STAY_CACHE_OPTION_INVALID, STAY_CACHE_KEY_INVALID for what is no list of tags; STAY_CACHE_CLOSED.
    */
   invalidateTags(tags: readonly string[]): Promise<Invalidated>
 

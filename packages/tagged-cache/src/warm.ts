@@ -1,3 +1,5 @@
+import { checkOptions, optionRule, type OptionRules } from '@stayfast/redis-kit'
+import { isSignal } from './aborting.js'
 import { CacheOptionError } from './errors.js'
 import type { GetOrSetOptions, Loader, TaggedCache } from './tagged-cache.js'
 
@@ -11,7 +13,7 @@ export interface WarmEntry extends GetOrSetOptions {
 export interface WarmOptions {
   /** Loads at a time; default 8. */
   readonly concurrency?: number
-  /** Called after each value. */
+  /** Called after each value; what it throws ends the warming. */
   readonly onProgress?: (progress: Warmed) => void
   /** Begins no further load. */
   readonly signal?: AbortSignal
@@ -31,6 +33,12 @@ export interface Warmed {
 
 const defaultConcurrency = 8
 
+const rules: OptionRules<WarmOptions> = {
+  concurrency: optionRule.wholeNumber(1),
+  onProgress: optionRule.callable,
+  signal: { wants: 'an AbortSignal', accepts: isSignal },
+}
+
 async function* eachOf(
   entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>,
 ): AsyncGenerator<WarmEntry, void, undefined> {
@@ -41,27 +49,27 @@ async function* eachOf(
 export async function warm(
   cache: Pick<TaggedCache, 'getOrSet'>,
   entries: Iterable<WarmEntry> | AsyncIterable<WarmEntry>,
-  { concurrency = defaultConcurrency, onProgress, signal }: WarmOptions = {},
+  options: WarmOptions = {},
 ): Promise<Warmed> {
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-    throw new CacheOptionError('concurrency takes a whole number of at least 1.')
-  }
+  const checked = checkOptions('warm', options, rules, (message) => new CacheOptionError(message))
+  const { concurrency = defaultConcurrency, onProgress, signal } = checked
   let warmed = 0
   let failed = 0
   let error: unknown
-  const progress = (): Warmed => ({ warmed, failed, aborted: signal?.aborted === true, error })
-  const isOver = (): boolean => signal?.aborted === true
+  let broken = false
+  const isAborted = (): boolean => signal?.aborted === true
+  const progress = (): Warmed => ({ warmed, failed, aborted: isAborted(), error })
   const source = eachOf(entries)
   const work = async (): Promise<void> => {
-    while (!isOver()) {
+    while (!isAborted() && !broken) {
       const next = await source.next()
       if (next.done === true) return
-      const { key, loader, ...options } = next.value
+      const { key, loader, ...callOptions } = next.value
       try {
-        await cache.getOrSet(key, loader, signal === undefined ? options : { signal, ...options })
+        await cache.getOrSet(key, loader, signal === undefined ? callOptions : { signal, ...callOptions })
         warmed += 1
       } catch (cause) {
-        if (!isOver()) {
+        if (!isAborted()) {
           failed += 1
           error ??= cause
         }
@@ -69,7 +77,17 @@ export async function warm(
       onProgress?.(progress())
     }
   }
-  await Promise.all(Array.from({ length: concurrency }, work))
+  const breaking = async (): Promise<void> => {
+    try {
+      await work()
+    } catch (cause) {
+      broken = true
+      throw cause
+    }
+  }
+  // All of them come to their end before the list is closed, whatever one of them meets.
+  const ends = await Promise.allSettled(Array.from({ length: concurrency }, breaking))
   await source.return()
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
   return progress()
 }

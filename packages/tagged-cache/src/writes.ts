@@ -1,11 +1,11 @@
 import { performance } from 'node:perf_hooks'
-import { checkCallOptions, storeTimes, tagNames, type CallDefaults } from './cache-call.js'
+import { checkCallOptions, storeTimes, tagNames, usableMsOf, type CallDefaults } from './cache-call.js'
 import { usableUntilMs, type EntryTimes } from './cache-entry.js'
 import type { CacheEvents } from './cache-events.js'
 import type { Counters } from './cache-stats.js'
-import { encode, jsonCodec, type Codec } from './codec.js'
+import { encode, isLarger, jsonCodec, type Codec } from './codec.js'
 import { lifetimesOf, type EntryFactory } from './entry-factory.js'
-import { CacheTooLargeError } from './errors.js'
+import { CacheClosedError, CacheTooLargeError, CacheValueError } from './errors.js'
 import type { KeyWatch, WatchedKey } from './key-watch.js'
 import type { LocalLevel } from './levels/local-level.js'
 import { entryTail, entryText } from './redis/entry-text.js'
@@ -41,6 +41,14 @@ interface KeptVersions {
   readonly versions: readonly TagVersion[]
 }
 
+/** What became of a value in Redis. */
+interface Written {
+  readonly stored: boolean
+  /** The versions under which it may stay in this process's memory; undefined where they are not known. */
+  readonly kept: KeptVersions | undefined
+}
+
+const notWritten: Written = Object.freeze({ stored: false, kept: undefined })
 const alone: Invalidated = Object.freeze({ delivered: true, durability: 'buffered' })
 const nothingToDo: Invalidated = Object.freeze({ delivered: true, durability: 'redis' })
 
@@ -55,6 +63,7 @@ export class Writes {
   readonly #events: CacheEvents
   readonly #counters: Counters
   readonly #outage: TagRecord
+  #closed = false
 
   constructor(options: WritesOptions, parts: WritesParts) {
     this.#options = options
@@ -68,6 +77,11 @@ export class Writes {
     this.#outage = parts.outage
   }
 
+  /** From now on who writes is refused: nobody would see to what has to wait for Redis. */
+  close(): void {
+    this.#closed = true
+  }
+
   async set(
     scope: Scope,
     key: string,
@@ -75,23 +89,24 @@ export class Writes {
     options: StoreOptions,
     codec: Codec<unknown> = jsonCodec,
   ): Promise<Pick<Invalidated, 'durability'>> {
+    this.#refuseWhenClosed()
     checkCallOptions(options)
     const name = scope.nameOf(nameOf('key', key))
+    // That there is nothing may be remembered of a loader, for a time of its own; who sets it has made a mistake.
+    if (value === undefined) throw new CacheValueError(key, { cause: new TypeError('it is undefined') })
     const text = encode(codec, key, value)
-    if (text.length > this.#options.maxEntryBytes) {
-      throw new CacheTooLargeError(key, text.length, this.#options.maxEntryBytes)
-    }
-    const names = [...scope.epochs, ...tagNames(scope, options.tags)]
+    const { maxEntryBytes } = this.#options
+    if (isLarger(text, maxEntryBytes))
+      throw new CacheTooLargeError(key, Buffer.byteLength(text), maxEntryBytes)
+    const names = [...scope.epochs, ...tagNames(scope, options.tags ?? [])]
     const records = names.map((tag) => this.#table.acquire(tag))
     // Whatever is being read or loaded for this key is older.
     this.forgetKey(name)
     const watched = this.#watch.begin<WatchedKey>({ key: name, overtaken: false, next: undefined })
     this.#counters.sets += 1
     try {
-      const { freshMs, staleMs, errorMs } = lifetimesOf(
-        storeTimes(options, this.#options),
-        this.#options.jitter,
-      )
+      const lifetimes = storeTimes(options, this.#options)
+      const { freshMs, staleMs, errorMs } = lifetimesOf(lifetimes, this.#options.jitter)
       const nowMs = performance.now()
       const times = {
         createdMs: nowMs,
@@ -106,16 +121,17 @@ export class Writes {
         period: this.#table.period,
         text,
       }
-      const stored = await this.#setInRedis(name, parts, codec, times, records)
-      const kept = stored ?? this.#versionsHere(records)
+      const usableMs = usableMsOf(lifetimes)
+      const written = await this.#setInRedis(name, { ...parts, usableMs }, codec, times, records)
+      const kept = written.kept ?? this.#versionsHere(records)
       const { overtaken } = watched
-      // Redis may have been read since.
-      this.#watch.overtake(name)
+      // Redis may have been read since; and what another call has set meanwhile may be older there than this.
+      this.forgetKey(name)
       if (kept !== undefined && !overtaken) {
         this.#local.set(name, this.#entries.make({ ...parts, ...kept }, times, codec))
       }
       if (this.#events.active) this.#events.emit({ kind: 'set', key: name, bytes: text.length })
-      return { durability: stored === undefined ? 'buffered' : 'redis' }
+      return { durability: written.stored ? 'redis' : 'buffered' }
     } finally {
       this.#watch.end(watched)
       for (const record of records) this.#table.release(record)
@@ -123,6 +139,7 @@ export class Writes {
   }
 
   async delete(scope: Scope, key: string): Promise<Invalidated> {
+    this.#refuseWhenClosed()
     const name = scope.nameOf(nameOf('key', key))
     this.forgetKey(name)
     this.#counters.deletes += 1
@@ -147,23 +164,25 @@ export class Writes {
 
   async #setInRedis(
     name: string,
-    { id, text }: { readonly id: string; readonly text: string },
+    { id, text, usableMs }: { readonly id: string; readonly text: string; readonly usableMs: number },
     codec: Codec<unknown>,
     times: EntryTimes,
     records: readonly TagRecord[],
-  ): Promise<KeptVersions | undefined> {
+  ): Promise<Written> {
     const shared = this.#shared
-    if (shared === undefined) return undefined
+    if (shared === undefined) return notWritten
     const { invalidations } = shared
     const waits =
       records.some(({ local, name: tag }) => local || invalidations.waiting.isTagPending(tag)) ||
       invalidations.waiting.isKeyPending(name)
     if (!shared.up || waits) {
       invalidations.deleteLater(name)
-      return undefined
+      return { stored: false, kept: shared.up ? this.#versionsKnown(records) : undefined }
     }
+    let kept: KeptVersions | undefined
     try {
-      const versions = await this.#versionsOf(shared, records)
+      const versions = await this.#versionsOf(shared, records, usableMs)
+      kept = { records, versions }
       const offsetMs = shared.nowMs() - times.createdMs
       const tail = entryTail(
         {
@@ -178,19 +197,28 @@ export class Writes {
       )
       const ttlMs = Math.max(1, Math.ceil(usableUntilMs(times) - times.createdMs))
       await shared.set(name, entryText(id, versions, tail), ttlMs)
-      return { records, versions }
+      return { stored: true, kept }
     } catch (error) {
       if (this.#events.active) this.#events.emit({ kind: 'redis-failed', doing: 'set', error })
       invalidations.deleteLater(name)
-      return undefined
+      // Such as a full server: the value stays here, under versions that others can change.
+      return { stored: false, kept }
     }
   }
 
   /** What tags have at the moment: known, or read and made by one command. */
-  async #versionsOf(shared: SharedLevel, records: readonly TagRecord[]): Promise<readonly TagVersion[]> {
-    const known = records.map(({ version }) => version).filter((version) => version !== undefined)
-    if (shared.trusted && known.length === records.length) return known
-    return shared.touch(records)
+  async #versionsOf(
+    shared: SharedLevel,
+    records: readonly TagRecord[],
+    usableMs: number,
+  ): Promise<readonly TagVersion[]> {
+    const isCertain = shared.trusted && !records.some((record) => shared.mustTouch(record, usableMs))
+    return (isCertain ? this.#versionsKnown(records)?.versions : undefined) ?? shared.touch(records, usableMs)
+  }
+
+  #versionsKnown(records: readonly TagRecord[]): KeptVersions | undefined {
+    const versions = records.map(({ version }) => version).filter((version) => version !== undefined)
+    return versions.length === records.length ? { records, versions } : undefined
   }
 
   /** The versions under which a value may stay in this process alone. */
@@ -201,6 +229,7 @@ export class Writes {
   }
 
   async #invalidate(names: readonly string[]): Promise<Invalidated> {
+    this.#refuseWhenClosed()
     if (names.length === 0) return this.#shared === undefined ? alone : nothingToDo
     this.#counters.invalidations += names.length
     const result =
@@ -211,6 +240,10 @@ export class Writes {
       this.#events.emit({ kind: 'invalidate', tags: names, delivered: result.delivered })
     }
     return result
+  }
+
+  #refuseWhenClosed(): void {
+    if (this.#closed) throw new CacheClosedError()
   }
 
   #invalidateHere(names: readonly string[]): Invalidated {

@@ -1,5 +1,6 @@
 import { eventually } from '@stayfast/test-kit'
 import type { Test } from 'tap'
+import type { LoaderContext } from '../dist/index.js'
 import { CountedLoader, type CacheProcess, type EngineSettings } from './open-cache.js'
 
 /** What differs, and why. */
@@ -66,6 +67,31 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
       t.strictSame(await cache.get('k'), { list: [{ n: 1 }], at: '1970-01-01T00:00:00.000Z' })
     },
   )
+
+  t.test('what is not stored comes back like what is, and no caller changes what others got', async (t) => {
+    const large = { list: ['x'.repeat(2000)], at: new Date(0) }
+    for (const returns of ['frozen', 'copy'] as const) {
+      const { cache } = await open(t, { maxEntryBytes: 1000, returns })
+      for (const skips of [true, false]) {
+        const load = async ({ skipStore }: LoaderContext): Promise<unknown> => {
+          if (skips) skipStore()
+          await Promise.resolve()
+          return large
+        }
+        const [one, other] = await Promise.all([cache.getOrSet('k', load), cache.getOrSet('k', load)])
+        t.strictSame(one, { ...large, at: '1970-01-01T00:00:00.000Z' })
+        const push = (): void => {
+          const { list } = one as typeof large
+          list.push('changed')
+        }
+        if (returns === 'frozen') t.throws(push, TypeError)
+        else push()
+        t.strictSame(other, { ...large, at: '1970-01-01T00:00:00.000Z' })
+        t.equal(await cache.get('k'), undefined)
+      }
+      t.equal(large.list.length, 1)
+    }
+  })
 
   t.test('with returns: copy every caller may change what it got', async (t) => {
     const { cache } = await open(t, { returns: 'copy' })
@@ -208,6 +234,42 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     loader.release()
     t.equal(loader.calls, 1)
     await t.rejects(cache.getOrSet('k', load, { signal: AbortSignal.abort() }), { name: 'AbortError' })
+    const three = new AbortController()
+    const leaving = cache.getOrSet(
+      'left by its loader',
+      async () => {
+        three.abort()
+        await new Promise((_resolve, reject) => setTimeout(reject, 10, new Error('nobody waits for it')))
+      },
+      { signal: three.signal },
+    )
+    await t.rejects(leaving, { name: 'AbortError' })
+  })
+
+  t.test('any number of calls may have one signal', async (t) => {
+    const { cache } = await open(t)
+    const warnings: Error[] = []
+    const onWarning = (warning: Error): void => {
+      warnings.push(warning)
+    }
+    process.on('warning', onWarning)
+    t.teardown(() => {
+      process.off('warning', onWarning)
+    })
+    const controller = new AbortController()
+    const { signal } = controller
+    const entries = Array.from({ length: 40 }, (_, index) => ({
+      key: `warm ${index}`,
+      loader: () => new Promise<number>((resolve) => setTimeout(resolve, 5, index)),
+    }))
+    t.match(await cache.warm(entries, { concurrency: 20, signal }), { warmed: 40 })
+    const calls = entries.map(({ loader }, index) =>
+      cache.getOrSet(`left ${index}`, loader, { signal }).catch((error: unknown) => error),
+    )
+    controller.abort(new Error('all of them leave'))
+    for (const left of await Promise.all(calls)) t.match(left, { message: 'all of them leave' })
+    await new Promise((resolve) => setTimeout(resolve, 10))
+    t.strictSame(warnings, [])
   })
 
   t.test('behind its time a value is answered while one load makes the next', async (t) => {
@@ -354,12 +416,21 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     t.equal(await cache.getOrSet('k', () => large), large)
     t.equal(await cache.get('k'), undefined)
     t.equal(await cache.set('k', large).catch(codeOf), 'STAY_CACHE_TOO_LARGE')
+    const wide = '数'.repeat(400)
+    await t.rejects(cache.set('k', wide), {
+      code: 'STAY_CACHE_TOO_LARGE',
+      message: /takes 1202 bytes and may take 1000/,
+    })
+    t.equal(await cache.getOrSet('k', () => wide), wide)
+    t.equal(await cache.get('k'), undefined, 'bytes are counted, not letters')
     t.equal(await cache.getOrSet('k', () => 1n).catch(codeOf), 'STAY_CACHE_VALUE_INVALID')
     t.equal(await cache.set('k', () => 1).catch(codeOf), 'STAY_CACHE_VALUE_INVALID')
     const cycle: Record<string, unknown> = {}
     cycle['self'] = cycle
     t.equal(await cache.set('k', cycle).catch(codeOf), 'STAY_CACHE_VALUE_INVALID')
+    t.equal(await cache.set('k', undefined).catch(codeOf), 'STAY_CACHE_VALUE_INVALID')
     t.equal(await cache.get('k'), undefined)
+    t.equal(await cache.getOrSet('k', () => 'there it is'), 'there it is')
   })
 
   t.test('a key, a tag and an option that cannot be one are refused with a word on why', async (t) => {
@@ -374,9 +445,24 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
       { ttlSeconds: NaN },
       { ttlSecond: 1 },
       { consistency: 'weak' },
+      { tags: 'x' },
+      { tags: '' },
+      { signal: { aborted: false } },
     ]) {
       const wrong: object = options
       t.equal(await cache.getOrSet('k', load, wrong).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
+    }
+  })
+
+  t.test('what is no list of tags is refused, for it would invalidate nothing', async (t) => {
+    const { cache } = await open(t)
+    for (const wrong of [undefined, null, 'products', '', new Set(['products'])]) {
+      const call: unknown = Reflect.apply(cache.invalidateTags.bind(cache), cache, [wrong])
+      t.equal(await Promise.resolve(call).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
+      const load = cache.getOrSet('k', ({ addTags }) => {
+        Reflect.apply(addTags, undefined, [wrong])
+      })
+      t.equal(await load.catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
     }
   })
 
@@ -449,6 +535,38 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     t.match(ended, { aborted: true, failed: 0 })
     t.ok(ended.warmed <= 10)
     t.equal(await cache.warm([], { concurrency: 0 }).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
+    const misspelt: object = { concurency: 4 }
+    t.equal(await cache.warm([], misspelt).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
+  })
+
+  t.test('warming that cannot go on ends its list, and no load outlives it', async (t) => {
+    const { cache } = await open(t)
+    let running = 0
+    let ended = 0
+    const entries = function* (failsAt: number) {
+      try {
+        for (let index = 0; index < 20; index++) {
+          if (index === failsAt) throw new Error('the list ends early')
+          yield {
+            key: `e${failsAt}${index}`,
+            loader: async () => {
+              running += 1
+              await new Promise((resolve) => setTimeout(resolve, 5 + index))
+              running -= 1
+            },
+          }
+        }
+      } finally {
+        ended += 1
+      }
+    }
+    await t.rejects(cache.warm(entries(6), { concurrency: 4 }), { message: 'the list ends early' })
+    t.strictSame([running, ended], [0, 1])
+    const onProgress = (): never => {
+      throw new Error('nobody counts')
+    }
+    await t.rejects(cache.warm(entries(-1), { concurrency: 4, onProgress }), { message: 'nobody counts' })
+    t.strictSame([running, ended], [0, 2])
   })
 
   t.test('the numbers add up', async (t) => {
@@ -464,6 +582,8 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     t.match(stats, { hits: 2, misses: 2, hitRate: 50, totalKeys: 1, sets: 1, deletes: 1, invalidations: 2 })
     t.ok(stats.memoryUsage > 1000 && stats.memoryUsage < 2000)
     t.match(await cache.stats({ scope: 'fleet' }), { hits: 2, processes: 1, silent: 0, totalKeys: 1 })
+    const misspelt: object = { scope: 'flet' }
+    t.equal(await cache.stats(misspelt).catch(codeOf), 'STAY_CACHE_OPTION_INVALID')
   })
 
   t.test('a closed cache refuses, and whoever waited is told', async (t) => {
@@ -476,6 +596,8 @@ export function cacheContract(t: Test, open: Open, traits: ContractTraits): void
     await engine.close(0)
     t.equal(await waiting, 'STAY_CACHE_CLOSED')
     t.equal(await cache.getOrSet('k', loader.load).catch(codeOf), 'STAY_CACHE_CLOSED')
+    const writes = [cache.set('k', 1), cache.delete('k'), cache.invalidateTags(['x']), cache.clear()]
+    for (const write of writes) t.equal(await write.catch(codeOf), 'STAY_CACHE_CLOSED')
     loader.release()
     t.equal(traits.shared, engine.shared !== undefined)
   })

@@ -252,3 +252,33 @@ t.test('every key has a time to live', async (t) => {
   await engine.settled()
   t.equal(await server.command('exists', 'lock:{cache:locked}'), 0)
 })
+
+t.test('a tag lives longer than every value that has it', async (t) => {
+  const ttlSeconds = 30 * 86_400
+  for (const lock of [true, false]) {
+    const { cache, engine } = await quiet(t, { lock })
+    const stores: Record<string, (tag: string) => Promise<unknown>> = {
+      load: (tag) => cache.getOrSet(tag, () => 1, { ttlSeconds, tags: [tag] }),
+      added: (tag) =>
+        cache.getOrSet(
+          tag,
+          ({ addTags }) => {
+            addTags([tag])
+          },
+          { ttlSeconds, negativeTtlSeconds: ttlSeconds },
+        ),
+      set: (tag) => cache.set(tag, 1, { ttlSeconds, tags: [tag] }),
+    }
+    for (const [how, store] of Object.entries(stores)) {
+      const tag = `${how}-${lock}`
+      // It is known by then, and lives for a day.
+      await cache.set('known', 1, { tags: [tag] })
+      await store(tag)
+      await engine.settled()
+      for (const key of [`tag:${tag}`, 'tag:']) {
+        t.ok(Number(await server.command('pttl', key)) > 1000 * ttlSeconds, `${tag}: ${key}`)
+      }
+      await cache.clear()
+    }
+  }
+})

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { entryTail, entryText, idLength, parseEntry, type StoredEntry } from '../dist/redis/entry-text.js'
 import { TurnClock } from '../dist/turn-clock.js'
 import { cacheContract } from './cache-contract.js'
 import { openCache } from './open-cache.js'
@@ -29,6 +30,29 @@ t.test('a loader that returns 50 MB is answered, and nothing of it stays', async
   t.equal(engine.size, 0)
   t.ok(events.some((event) => event.kind === 'not-stored' && event.reason === 'too-large'))
 })
+
+t.test(
+  'lists of tags are remembered once for all entries that have them, long ones not at all',
+  async (t) => {
+    const parsed = (tags: readonly string[]): StoredEntry | undefined => {
+      const times = { createdMs: 1, freshUntilMs: 2, staleUntilMs: 2, errorUntilMs: 2 }
+      const versions = tags.map((tag) => `${tag}.1`)
+      return parseEntry(
+        entryText('x'.repeat(idLength), versions, entryTail({ codec: 'j', ...times, tags }, '1')),
+      )
+    }
+    for (const [count, remembered] of [
+      [3, true],
+      [1000, false],
+    ] as const) {
+      const tags = Array.from({ length: count }, (_, index) => `product:${index}`)
+      const [one, other] = [parsed(tags), parsed(tags)]
+      t.strictSame(one?.tags, tags)
+      t.equal(one?.tags === other?.tags, remembered)
+      t.equal(one?.versions === other?.versions, remembered)
+    }
+  },
+)
 
 t.test('a hit looks at the clock and the lease once a turn, and never for longer', async (t) => {
   const lease = { running: true, asked: 0 }

@@ -128,6 +128,14 @@ t.test('more invalidations than there is room for make everything a miss, and no
   for (let index = 0; index < 50; index++) await one.cache.invalidateTags([`other ${index}`])
   await one.cache.invalidateTags(['a'])
   t.ok(one.engine.sizes.buffered <= 6)
+  const loader = new CountedLoader('loaded')
+  for (let index = 0; index < 10; index++) {
+    t.equal(await one.cache.getOrSet('loaded in the outage', loader.load), 'loaded')
+    await one.cache.set(`set ${index}`, index)
+    t.equal(await one.cache.get(`set ${index}`), index)
+  }
+  t.equal(loader.calls, 1, 'once everything waits, one more makes no misses here')
+  t.ok(one.engine.sizes.buffered <= 6)
   await server.restart({ keepData: true })
   await bothUp(one, other)
   for (const key of ['a', 'b', 'c']) {
@@ -309,7 +317,19 @@ t.test('a full Redis: invalidations go through, values are loaded and kept here'
   await server.fillMemory()
   t.strictSame(await one.cache.invalidateTags(tags), { delivered: true, durability: 'redis' })
   for (const { cache } of [one, other]) t.equal(await cache.getOrSet('k', () => 'new', { tags }), 'new')
+  const first = new CountedLoader('first seen')
+  for (let call = 0; call < 3; call++) {
+    t.equal(await one.cache.getOrSet('first', first.load, { tags: ['never seen'] }), 'first seen')
+  }
+  t.equal(first.calls, 1, 'tags that nobody has seen yet keep no value from being kept')
   t.equal((await one.cache.set('s', 1)).durability, 'buffered')
+  t.equal(await one.cache.get('s'), 1)
+  await one.cache.set('s', 1, { tags })
+  await eventually(() => one.engine.sizes.buffered === 0)
+  t.equal(await one.cache.get('s'), 1)
+  t.equal(await other.cache.get('s'), undefined)
+  await other.cache.invalidateTags(tags)
+  t.equal(await one.cache.get('s'), undefined)
   t.equal((await one.cache.delete('k')).durability, 'redis')
   await server.freeMemory()
   await eventually(async () => (await one.cache.set('s', 2)).durability === 'redis')

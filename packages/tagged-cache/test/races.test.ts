@@ -199,6 +199,40 @@ t.test('I3: an entry whose tag was evicted is a miss, for it equals nothing', as
   t.equal(await fresh.cache.getOrSet('k', () => 'new', { tags }), 'new')
 })
 
+t.test('a tag that was evicted is made anew by those who know it, whichever way they store', async (t) => {
+  const options = { recheckTagsMs: 100 }
+  const [locking] = those(await processes(t, 1, options))
+  const [free] = those(await processes(t, 1, { ...options, lock: false }))
+  const stores: Record<string, () => Promise<unknown>> = {
+    set: () => locking.cache.set('k', 'value', { tags }),
+    'a load without lock': async () => {
+      await free.cache.delete('k')
+      await free.cache.getOrSet('k', () => 'value', { tags })
+      await free.engine.settled()
+    },
+    'a refresh without lock': async () => {
+      const options = { tags, ttlSeconds: 0.01, staleWhileRevalidateSeconds: 60 }
+      await free.cache.getOrSet('refreshed', () => 'value', options)
+      await free.engine.settled()
+    },
+  }
+  for (const [how, store] of Object.entries(stores)) {
+    const key = how === 'a refresh without lock' ? 'refreshed' : 'k'
+    await store()
+    await server.command('del', 'tag:x', 'tag:')
+    const fresh = await openProcess(t, server.url)
+    await eventually(
+      async () => {
+        await store()
+        return (await fresh.cache.get(key)) === 'value'
+      },
+      { everyMs: 20, withinMs: 5000 },
+    ).catch((error: unknown) => {
+      t.fail(how, { found: String(error) })
+    })
+  }
+})
+
 t.test('without a lease each read asks Redis, and strong ones always do', async (t) => {
   const [one, two] = those(await processes(t, 2))
   await one.cache.set('k', 'old', { tags })
@@ -218,6 +252,14 @@ t.test('what another process sets or deletes is heard', async (t) => {
   await eventually(async () => (await two.cache.get('k')) === 2)
   t.strictSame(await one.cache.delete('k'), { delivered: true, durability: 'redis' })
   t.equal(await two.cache.get('k'), undefined)
+})
+
+t.test('two values that are set for one key at once end alike in every process', async (t) => {
+  const [one, two] = those(await processes(t, 2))
+  await one.cache.set('warm', 0)
+  // The first asks for its tag before it writes; the second knows all of its own.
+  await Promise.all([one.cache.set('k', 'first', { tags: ['unknown'] }), one.cache.set('k', 'second')])
+  t.equal(await one.cache.get('k'), await two.cache.get('k'))
 })
 
 t.test('a delete of another process keeps a load that is under way from storing', async (t) => {

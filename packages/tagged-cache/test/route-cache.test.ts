@@ -102,16 +102,24 @@ t.test('without varyBy a request with credentials is not cached, neither way', a
 })
 
 t.test('with varyBy each of those it names has replies of its own', async (t) => {
-  const counter = await counted(
-    t,
-    { varyBy: async ({ headers }) => Promise.resolve(headers.authorization) },
-    async ({ headers }) => ({ who: headers.authorization }),
-  )
-  for (const authorization of ['a', 'b']) {
-    for (const expected of ['MISS', 'HIT']) {
-      const response = await counter.app.inject({ url: '/things/1', headers: { authorization } })
-      t.equal(cached(response), expected)
-      t.strictSame(response.json(), { who: authorization })
+  const who = (request: FastifyRequest): string | undefined => request.headers.authorization
+  const ways: Record<string, NonNullable<RouteCacheConfig['varyBy']>> = {
+    'at once': who,
+    awaited: async (request) => Promise.resolve(who(request)),
+    'a query that runs when it is awaited': (request) => ({
+      then: (done: (name: string | undefined) => void) => {
+        done(who(request))
+      },
+    }),
+  }
+  for (const [way, varyBy] of Object.entries(ways)) {
+    const counter = await counted(t, { varyBy }, async (request) => ({ who: who(request) }))
+    for (const authorization of ['a', 'b']) {
+      for (const expected of ['MISS', 'HIT']) {
+        const response = await counter.app.inject({ url: '/things/1', headers: { authorization } })
+        t.equal(cached(response), expected, way)
+        t.strictSame(response.json(), { who: authorization })
+      }
     }
   }
 })
@@ -135,6 +143,69 @@ t.test("a key of the app's own stands in place of route, parameters, query and c
     message: /put what query says into it/,
   })
 })
+
+t.test('what does not say whose reply it is answers nobody with the reply of another', async (t) => {
+  class Visitor {
+    readonly #name: unknown
+    constructor(name: unknown) {
+      this.#name = name
+    }
+    get name(): unknown {
+      return this.#name
+    }
+  }
+  const name = ({ headers }: FastifyRequest): unknown => headers.authorization
+  const configs: Record<string, object> = {
+    'a key that is none': { key: () => undefined },
+    'an empty key': { key: () => '' },
+    'a set': { varyBy: (request: FastifyRequest) => new Set([name(request)]) },
+    'a map in a list': { varyBy: (request: FastifyRequest) => [new Map([['name', name(request)]])] },
+    'an object that shows nothing': { varyBy: (request: FastifyRequest) => new Visitor(name(request)) },
+    'a function': { varyBy: (request: FastifyRequest) => () => name(request) },
+    'tags that are no list': { varyBy: name, tags: () => undefined },
+  }
+  for (const [what, config] of Object.entries(configs)) {
+    const counter = await counted(t, config, async (request) => ({ who: name(request) }))
+    for (const authorization of ['a', 'b']) {
+      const response = await counter.app.inject({ url: '/things/1', headers: { authorization } })
+      t.equal(response.statusCode, 500, what)
+      t.match(response.json(), { code: /^STAY_CACHE_(KEY|OPTION)_INVALID$/ }, what)
+    }
+    t.equal(counter.calls, 0, what)
+  }
+  const told: Record<string, () => unknown> = {
+    nobody: () => undefined,
+    'a date': () => new Date(0),
+    'an entity': () => Object.assign(new Visitor('a'), { id: 1 }),
+    'an empty object': () => ({}),
+  }
+  for (const [what, varyBy] of Object.entries(told)) {
+    const counter = await counted(t, { varyBy })
+    for (const expected of ['MISS', 'HIT']) {
+      t.equal(cached(await counter.app.inject('/things/1')), expected, what)
+    }
+  }
+})
+
+t.test(
+  'a function of config.cache that fails fails its request alone, whether it is awaited or not',
+  async (t) => {
+    const fail = (): never => {
+      throw new Error('no session')
+    }
+    for (const wrong of [{ key: fail }, { tags: fail }, { tenant: fail }, { varyBy: fail }] as const) {
+      for (const varyBy of [undefined, () => 'user', async () => Promise.resolve('user')]) {
+        const more = varyBy === undefined || 'key' in wrong ? {} : { varyBy }
+        const counter = await counted(t, { ...more, ...wrong })
+        const response = await counter.app.inject('/things/1')
+        t.equal(response.statusCode, 500)
+        t.equal(response.json<{ message: string }>().message, 'no session')
+      }
+    }
+    const awaited = await counted(t, { varyBy: async () => Promise.reject(new Error('no session')) })
+    t.equal((await awaited.app.inject('/things/1')).statusCode, 500)
+  },
+)
 
 t.test('a route may vary by request headers, and one that does so unannounced is not stored', async (t) => {
   const answer: Handler = async ({ headers }, reply) => {
@@ -160,6 +231,13 @@ t.test('what must not be shared is not stored', async (t) => {
     'a cookie': async (_request, reply) => reply.header('set-cookie', 'id=1').send({}),
     private: async (_request, reply) => reply.header('cache-control', 'private').send({}),
     'no-store': async (_request, reply) => reply.header('cache-control', 'max-age=1, no-store').send({}),
+    'no-store in a list': async (_request, reply) =>
+      reply.header('cache-control', ['max-age=1', 'No-Store']).send({}),
+    'vary in a list': async (_request, reply) => reply.header('vary', ['Origin', 'X-User']).send({}),
+    'vary, set on the raw response': async (_request, reply) => {
+      reply.raw.setHeader('vary', ['Origin', 'X-User'])
+      return {}
+    },
     'vary: *': async (_request, reply) => reply.header('vary', '*').send({}),
     'a 404': async (_request, reply) => reply.code(404).send({}),
     'a 500': async () => {
@@ -174,7 +252,9 @@ t.test('what must not be shared is not stored', async (t) => {
   for (const [name, handler] of Object.entries(answers)) {
     const counter = await counted(t, {}, handler, { maxEntryBytes: 1000 })
     for (let call = 1; call <= 2; call++) {
-      t.equal(cached(await counter.app.inject('/things/1')), 'MISS', name)
+      const { headers } = await counter.app.inject('/things/1')
+      t.equal(headers['x-cache'], 'MISS', name)
+      t.match(headers['cache-status'], name === 'a 500' ? /fwd=uri-miss$/ : /fwd=uri-miss; detail=/, name)
       t.equal(counter.calls, call, name)
     }
   }
@@ -224,6 +304,17 @@ t.test('who has the reply already gets a 304: lists, stars and weak tags', async
   const fresh = await ask(etag)
   t.equal(fresh.statusCode, 304, 'the same reply, made anew')
   t.equal(fresh.headers['x-cache'], 'MISS')
+})
+
+t.test('a condition changes no reply but a success', async (t) => {
+  const counter = await counted(t, { statusCodes: [200, 404] }, async (_request, reply) =>
+    reply.code(404).send({ error: 'nothing here' }),
+  )
+  for (const expected of ['MISS', 'HIT']) {
+    const response = await counter.app.inject({ url: '/things/1', headers: { 'if-none-match': '*' } })
+    t.strictSame([response.statusCode, cached(response)], [404, expected])
+    t.strictSame(response.json(), { error: 'nothing here' })
+  }
 })
 
 t.test('HEAD is answered from what GET has stored, and stores nothing', async (t) => {
@@ -460,6 +551,9 @@ t.test(
     t.match(await register('GET', { cache: { ttlSecond: 1 } }), 'Did you mean "ttlSeconds"?')
     t.match(await register('GET', { cache: true }), 'config.cache of GET /')
     t.match(await register('GET', { cache: { statusCodes: [500] } }), 'statuses from 200 to 499')
+    for (const statusCodes of [['404'], [200.5], [206], [304], 404]) {
+      t.match(await register('GET', { cache: { statusCodes } }), 'statuses from 200 to 499')
+    }
     t.match(await register('POST', { invalidates: { tag: ['x'] } }), 'Did you mean "tags"?')
     t.match(await register('POST', { invalidates: {} }), 'takes tags')
     t.equal(await register('GET', { cache: { tags: ['x'] } }), 'accepted')

@@ -70,6 +70,52 @@ t.test('the other process reads the new state as soon as the reply is there', as
   t.ok(hits > 0)
 })
 
+t.test('a strong route asks Redis for HEAD as it does for GET', async (t) => {
+  const redis = new Redis(server.url)
+  t.teardown(() => {
+    redis.disconnect()
+  })
+  const app = await createCachedApp(t, { redis: await openLink(t, server.url) }, (app) => {
+    app.get('/', { config: { cache: { tags: ['strong'], consistency: 'strong' } } }, async () => ({}))
+  })
+  const ask = async (method: 'GET' | 'HEAD'): Promise<unknown> =>
+    (await app.inject({ method, url: '/' })).headers['x-cache']
+  t.equal(await ask('GET'), 'MISS')
+  await eventually(async () => (await redis.exists('tag:strong', 'cache:route:/')) === 2)
+  t.equal(await ask('HEAD'), 'HIT')
+  // An invalidation of which no message has come in yet.
+  await redis.set('tag:strong', 'another', 'KEEPTTL')
+  t.equal(await ask('HEAD'), 'BYPASS')
+  t.equal(await ask('GET'), 'MISS')
+})
+
+t.test('a change whose client has left meanwhile is invalidated all the same', async (t) => {
+  let version = 1
+  let goOn: () => void = () => undefined
+  let begun = false
+  const app = await createCachedApp(t, { redis: false }, (app) => {
+    app.get('/', { config: { cache: { tags: ['things'] } } }, async () => ({ version }))
+    app.post('/', { config: { invalidates: ['things'] } }, async () => {
+      begun = true
+      await new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      version = 2
+      return {}
+    })
+  })
+  const url = await app.listen({ port: 0, host: '127.0.0.1' })
+  t.strictSame((await app.inject('/')).json(), { version: 1 })
+  const leaving = new AbortController()
+  const left = fetch(url, { method: 'POST', signal: leaving.signal }).catch(() => 'left')
+  await eventually(() => begun)
+  leaving.abort()
+  t.equal(await left, 'left')
+  await new Promise((resolve) => setTimeout(resolve, 50))
+  goOn()
+  await eventually(async () => (await app.inject('/')).json<{ version: number }>().version === 2)
+})
+
 t.test('while Redis is away a route goes on, or refuses before its handler runs', async (t) => {
   const away = await startRedisServer({}, t)
   const redis = new Redis(away.url)

@@ -66,9 +66,10 @@ export class AddedTagReader {
     if (records.some(({ local, name }) => local || shared.invalidations.waiting.isTagPending(name)))
       return undefined
     const unknown = records.filter(
-      ({ version, sinceMs }) => !shared.trusted || version === undefined || sinceMs >= run.startedMs,
+      (record) =>
+        !shared.trusted || record.sinceMs >= run.startedMs || shared.mustTouch(record, load.call.usableMs),
     )
-    const versions = unknown.length === 0 ? [] : await shared.touch(unknown)
+    const versions = unknown.length === 0 ? [] : await shared.touch(unknown, load.call.usableMs)
     const startedUs = shared.link.clock.nowUs() - (performance.now() - run.startedMs) * 1000
     const isNew = versions.some((version) => versionUs(version) > startedUs - clockMarginUs)
     // What was said of them before they were read has been heard by then.

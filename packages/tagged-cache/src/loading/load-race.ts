@@ -3,7 +3,7 @@ import { isCurrent, type CacheEntry } from '../cache-entry.js'
 import type { CacheEvents } from '../cache-events.js'
 import type { Lookups } from '../lookup/lookups.js'
 import type { SharedLevel } from '../redis/shared-level.js'
-import type { TagTable } from '../tags/tag-table.js'
+import type { TagRecord, TagTable } from '../tags/tag-table.js'
 import { nonce, type TagVersion } from '../tags/tag-version.js'
 import type { Load } from './load.js'
 
@@ -49,7 +49,8 @@ export class LoadRace {
   /** Whether Redis has to be asked before the loader may begin. */
   isOpen(load: Load): boolean {
     const { shared } = this.#parts
-    return shared?.up === true && load.storable && (this.#options.lock || load.versions.includes(undefined))
+    if (shared?.up !== true || !load.storable) return false
+    return this.#options.lock || toTouch(shared, load).length > 0
   }
 
   /** @throws Why the load was given up meanwhile. */
@@ -72,11 +73,20 @@ export class LoadRace {
     const { cluster } = shared.link.traits
     const untilMs = performance.now() + this.#options.lockWaitMs
     let pauseMs = firstPauseMs
+    let touched = false
     for (;;) {
-      if (cluster && load.versions.includes(undefined)) await this.#touch(shared, load)
-      const asked = load.records.map((record) => this.#parts.table.ask(record))
-      const known = load.versions.map((version) => version ?? '')
-      const reply = await shared.locks.take(load.call.name, load.seenId, token, load.records, known)
+      if (cluster && (!touched || load.versions.includes(undefined))) await this.#touch(shared, load)
+      touched = true
+      const nowMs = performance.now()
+      const asked = load.records.map((record) => this.#parts.table.ask(record, nowMs))
+      const reply = await shared.locks.take({
+        name: load.call.name,
+        seenId: load.seenId,
+        token,
+        records: load.records,
+        versions: load.versions.map((version) => version ?? ''),
+        tagTtlMs: shared.tagTtlMs(load.call.usableMs),
+      })
       if (reply.kind === 'failed')
         throw new Error('Something else than an entry lies at its key, or its lock.')
       if (!cluster) {
@@ -127,13 +137,20 @@ export class LoadRace {
   }
 
   async #touch(shared: SharedLevel, load: Load): Promise<void> {
-    const missing = load.records.filter((_record, index) => load.versions[index] === undefined)
-    const versions = await shared.touch(missing)
-    for (const [index, record] of missing.entries()) {
+    const records = toTouch(shared, load)
+    if (records.length === 0) return
+    const versions = await shared.touch(records, load.call.usableMs)
+    for (const [index, record] of records.entries()) {
       load.versions[load.records.indexOf(record)] = record.local ? record.version : versions[index]
     }
-    if (missing.some(({ local }) => local)) load.storable = false
+    if (records.some(({ local }) => local)) load.storable = false
   }
+}
+
+function toTouch(shared: SharedLevel, { records, versions, call }: Load): readonly TagRecord[] {
+  return records.filter(
+    (record, index) => versions[index] === undefined || shared.mustTouch(record, call.usableMs),
+  )
 }
 
 function capture(load: Load, versions: readonly (TagVersion | undefined)[]): void {

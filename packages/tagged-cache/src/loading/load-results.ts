@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks'
 import type { CacheCall } from '../cache-call.js'
 import { usableUntilMs, type CacheEntry, type EntryTimes } from '../cache-entry.js'
 import type { CacheEvents, NotStoredReason } from '../cache-events.js'
-import { encode } from '../codec.js'
+import { encode, isLarger } from '../codec.js'
 import { lifetimesOf, type EntryFactory } from '../entry-factory.js'
 import type { LocalLevel } from '../levels/local-level.js'
 import { entryTail, entryText } from '../redis/entry-text.js'
@@ -59,12 +59,12 @@ export class LoadResults {
     token: string | undefined,
   ): LoadOutcome | Promise<LoadOutcome> {
     const { call } = load
-    if (!run.storing) return this.#unkept(load, run, value, token, 'asked')
-    if (value === undefined && call.negativeMs === undefined) {
-      return this.#unkept(load, run, value, token, 'nothing')
+    if (value === undefined && (call.negativeMs === undefined || !run.storing)) {
+      return this.#unkept(load, run, undefined, token, run.storing ? 'nothing' : 'asked')
     }
     const text = encode(call.codec, call.key, value)
-    if (text.length > this.#options.maxEntryBytes) return this.#unkept(load, run, value, token, 'too-large')
+    if (!run.storing) return this.#unkept(load, run, text, token, 'asked')
+    if (isLarger(text, this.#options.maxEntryBytes)) return this.#unkept(load, run, text, token, 'too-large')
     const late = run.added.filter((name) => !load.records.some((record) => record.name === name))
     if (late.length > 0) return this.#keepWithTags(load, run, value, text, token, late)
     return this.#kept(load, run, value, text, token, noTags)
@@ -101,14 +101,16 @@ export class LoadResults {
     return { entry, value: load.call.codec.decode(text), how: 'loaded', late: reason === 'late-tag' }
   }
 
+  /** Who waits gets what it would get of a value that is stored. */
   #unkept(
     load: Load,
     run: LoaderRun,
-    value: unknown,
+    text: string | undefined,
     token: string | undefined,
     reason: NotStoredReason,
   ): LoadOutcome {
     this.#notKept(load, token, reason)
+    const value = text === undefined ? undefined : load.call.codec.decode(text)
     return { entry: undefined, value, how: 'loaded', late: run.added.length > 0 }
   }
 

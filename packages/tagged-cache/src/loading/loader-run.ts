@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks'
+import { listedTags } from '../cache-call.js'
 import { CacheClosedError, LoaderTimeoutError } from '../errors.js'
 import { nameOf, type Scope } from '../scope.js'
 import type { LoaderContext } from '../tagged-cache.js'
@@ -50,7 +51,7 @@ export class LoaderRun implements LoaderContext {
   get addTags(): LoaderContext['addTags'] {
     this.#addTags ??= (tags) => {
       this.#added ??= new Set()
-      for (const tag of tags) this.#added.add(this.#scope.nameOf(nameOf('tag', tag)))
+      for (const tag of listedTags(tags)) this.#added.add(this.#scope.nameOf(nameOf('tag', tag)))
     }
     return this.#addTags
   }

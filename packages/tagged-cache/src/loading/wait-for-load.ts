@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import { abortReason } from '../aborting.js'
+import { abortReason, onAbort } from '../aborting.js'
 import type { CacheCall } from '../cache-call.js'
 import type { CacheEntry } from '../cache-entry.js'
 import type { Lookups } from '../lookup/lookups.js'
@@ -21,7 +21,7 @@ export function waitForLoad(
   const soft = loaderSoftTimeoutMs > 0 && fallback !== undefined && performance.now() < fallback.errorUntilMs
   if (signal === undefined && !soft) return load.promise
   return new Promise((resolve, reject) => {
-    const onAbort = (): void => {
+    const leave = (): void => {
       const reason = abortReason(signal)
       load.leave(reason)
       end()
@@ -37,9 +37,11 @@ export function waitForLoad(
       : undefined
     const end = (): void => {
       clearTimeout(timer)
-      signal?.removeEventListener('abort', onAbort)
+      stopListening?.()
     }
-    signal?.addEventListener('abort', onAbort, { once: true })
+    const stopListening = signal === undefined ? undefined : onAbort(signal, leave)
     load.promise.then(resolve, reject).finally(end)
+    // Between its look at Redis and this load: a signal tells it once.
+    if (signal?.aborted === true) leave()
   })
 }

@@ -169,8 +169,9 @@ export class Lookups {
       const reads = new TagReads(table, shared, !wanted.strong && shared.trusted)
       const known = this.#remembered(wanted)
       const keys = [shared.keys.entry(wanted.name)]
-      reads.ask(known === undefined ? records : [...new Set([...records, ...known.records])], keys)
       const asking = { loadedMs: performance.now(), period: table.period }
+      const asked = known === undefined ? records : [...new Set([...records, ...known.records])]
+      reads.ask(asked, keys, asking.loadedMs)
       const { replies, first } = shared.read(keys)
       const all = await replies
       reads.answered(all, first + 1)
@@ -192,7 +193,7 @@ export class Lookups {
       if (!suits(stored, wanted)) return foundIn(reads, records, seenId, undefined, undefined)
       const tags = lookup.hold(stored.tags)
       const more: string[] = []
-      reads.ask(tags, more)
+      reads.ask(tags, more, asking.loadedMs)
       if (more.length > 0) {
         const second = shared.read(more)
         reads.answered(await second.replies, second.first)

@@ -27,16 +27,16 @@ export class TagReads {
    * Notes which tags Redis has to be asked for. Their keys are put behind those that are to be read with
    * them; then {@link TagReads.answered}.
    */
-  ask(records: readonly TagRecord[], keys: string[]): void {
+  ask(records: readonly TagRecord[], keys: string[], nowMs: number): void {
     for (const record of records) {
       if (record.version !== undefined) {
-        if (this.#trusting || record.local) continue
+        if (record.local || (this.#trusting && !this.#table.isDoubtful(record, nowMs))) continue
       } else if (this.#shared.invalidations.waiting.isTagPending(record.name)) {
         this.#table.makeLocal(record)
         continue
       }
       if (this.#said?.has(record) === true) continue
-      this.#questions.push({ record, asked: this.#table.ask(record) })
+      this.#questions.push({ record, asked: this.#table.ask(record, nowMs) })
       keys.push(this.#shared.keys.tag(record.name))
     }
   }

@@ -28,7 +28,8 @@ end
 
 /**
  * The versions of tags; one that is missing is made, because an absent tag equals nothing. Its TTL is
- * renewed when half of it is over: a tag in use never expires.
+ * renewed when half of it is over: a tag in use never expires. DEL of what is not there opens a full server
+ * to the SET: what is loaded can stay in memory only under versions that others can change.
  */
 export const tagsLua: string = `${versionLua}
 local function tag_versions(first, last, nonce, ttl)
@@ -37,6 +38,7 @@ local function tag_versions(first, last, nonce, ttl)
     local version = redis.call('GET', KEYS[i])
     if not version then
       version = new_version(nonce)
+      redis.call('DEL', KEYS[i])
       redis.call('SET', KEYS[i], version, 'PX', ttl)
     elseif redis.call('PTTL', KEYS[i]) < ttl / 2 then
       redis.call('PEXPIRE', KEYS[i], ttl)

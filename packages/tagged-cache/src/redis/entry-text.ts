@@ -48,6 +48,8 @@ export function entryId(text: string | null): string {
 
 /** Entries of one kind have the same tags, and mostly the same versions of them: so many lists are remembered. */
 const listsAtMost = 500
+/** What is longer is rarely the same twice, and all of it would stay in memory. */
+const lettersAtMost = 1000
 
 /** What was made of a text before. */
 class Memo<Value> {
@@ -59,6 +61,7 @@ class Memo<Value> {
   }
 
   of(text: string): Value {
+    if (text.length > lettersAtMost) return this.#make(text)
     const known = this.#known.get(text)
     if (known !== undefined) return known
     const made = this.#make(text)

@@ -10,6 +10,7 @@ export interface LockRequest {
   readonly seenId: string
   readonly token: string
   readonly tags: readonly string[]
+  readonly tagTtlMs: number
 }
 
 /** What became of it. */
@@ -19,19 +20,13 @@ export interface LockOutcome {
   readonly versions: readonly (TagVersion | undefined)[]
 }
 
-/** How locks and tags are kept. */
-export interface LockTimes {
-  readonly lockTtlMs: number
-  readonly tagTtlMs: number
-}
-
 /** Several requests as one call of the script: those of one turn mostly have the same tags. */
 export class LockRequests {
   readonly keys: readonly string[]
   readonly args: readonly RedisArgument[]
   readonly #places: readonly (readonly number[])[]
 
-  constructor(requests: readonly LockRequest[], nonce: string, { lockTtlMs, tagTtlMs }: LockTimes) {
+  constructor(requests: readonly LockRequest[], nonce: string, lockTtlMs: number) {
     const placeOf = new Map<string, number>()
     const place = (tag: string): number => {
       const known = placeOf.get(tag)
@@ -41,6 +36,8 @@ export class LockRequests {
     }
     this.#places = requests.map(({ tags }) => tags.map(place))
     const keys = [...placeOf.keys()]
+    // A tag may live for longer than it has to.
+    const tagTtlMs = Math.max(...requests.map((request) => request.tagTtlMs))
     const args: RedisArgument[] = [placeOf.size, lockTtlMs, nonce, tagTtlMs]
     for (const [index, { entry, lock, seenId, token }] of requests.entries()) {
       keys.push(entry, lock)

@@ -3,7 +3,7 @@ import type { TagRecord } from '../tags/tag-table.js'
 import { nonce, type TagVersion } from '../tags/tag-version.js'
 import type { CacheKeys } from './cache-keys.js'
 import { commitScript, holdLockScript, lockScript, type CommitReply } from './lock-scripts.js'
-import { LockRequests, type LockOutcome, type LockRequest, type LockTimes } from './lock-requests.js'
+import { LockRequests, type LockOutcome, type LockRequest } from './lock-requests.js'
 
 /** A value that was loaded. */
 interface Commit {
@@ -15,11 +15,23 @@ interface Commit {
   readonly ttlMs: number
 }
 
+/** Somebody who wants to load a value. */
+export interface LockWanted {
+  readonly name: string
+  /** Of the entry that was seen. */
+  readonly seenId: string
+  readonly token: string
+  readonly records: readonly TagRecord[]
+  /** What the tags have, as read before; looked at on a Cluster alone. */
+  readonly versions: readonly TagVersion[]
+  readonly tagTtlMs: number
+}
+
 /** How {@link Locks} work. */
 export interface LocksOptions {
   readonly link: RedisLink
   readonly keys: CacheKeys
-  readonly times: LockTimes
+  readonly lockTtlMs: number
   /** Redis did not take what was loaded. */
   readonly onNotStored: (error: unknown) => void
 }
@@ -35,16 +47,16 @@ const lettersPerCommand = 262_144
 export class Locks {
   readonly #link: RedisLink
   readonly #keys: CacheKeys
-  readonly #times: LockTimes
+  readonly #lockTtlMs: number
   readonly #onNotStored: (error: unknown) => void
   readonly #requests: TurnBatch<LockRequest, LockOutcome>
   readonly #commits: TurnBatch<Commit, CommitReply>
 
-  constructor({ link, keys, times, onNotStored }: LocksOptions) {
+  constructor({ link, keys, lockTtlMs, onNotStored }: LocksOptions) {
     this.#onNotStored = onNotStored
     this.#link = link
     this.#keys = keys
-    this.#times = times
+    this.#lockTtlMs = lockTtlMs
     const { cluster } = link.traits
     this.#requests = new TurnBatch({
       send: (requests) => this.#take(requests),
@@ -57,22 +69,14 @@ export class Locks {
     })
   }
 
-  /**
-   * @param versions - On a Cluster: what the tags have, as read before.
-   * @throws What the link throws.
-   */
-  async take(
-    name: string,
-    seenId: string,
-    token: string,
-    records: readonly TagRecord[],
-    versions: readonly TagVersion[],
-  ): Promise<LockOutcome> {
+  /** @throws What the link throws. */
+  async take(wanted: LockWanted): Promise<LockOutcome> {
+    const { name, seenId, token, records, versions, tagTtlMs } = wanted
     const entry = this.#keys.entry(name)
     const lock = this.#keys.lock(entry)
     if (this.#link.traits.cluster) return this.#takeAlone(entry, lock, seenId, token, versions)
     const tags = records.map((record) => this.#keys.tag(record.name))
-    const { replies, first } = this.#requests.add([{ entry, lock, seenId, token, tags }], 1)
+    const { replies, first } = this.#requests.add([{ entry, lock, seenId, token, tags, tagTtlMs }], 1)
     return (await replies)[first] ?? { kind: 'failed', versions: [] }
   }
 
@@ -111,14 +115,14 @@ export class Locks {
     token: string,
     versions: readonly TagVersion[],
   ): Promise<LockOutcome> {
-    const { lockTtlMs, tagTtlMs } = this.#times
-    const args = [0, lockTtlMs, nonce(), tagTtlMs, seenId, token, versions.join(' ')]
+    // The tags lie in other slots, and were made before.
+    const args = [0, this.#lockTtlMs, nonce(), 0, seenId, token, versions.join(' ')]
     const { kinds } = await this.#run((client) => lockScript.run(client, [entry, lock], args))
     return { kind: kinds[0] ?? 'failed', versions }
   }
 
   async #take(requests: readonly LockRequest[]): Promise<readonly LockOutcome[]> {
-    const all = new LockRequests(requests, nonce(), this.#times)
+    const all = new LockRequests(requests, nonce(), this.#lockTtlMs)
     return all.outcomes(await this.#run((client) => lockScript.run(client, all.keys, all.args)))
   }
 

@@ -20,7 +20,8 @@ export interface SharedLevelOptions {
   readonly link: RedisLink
   readonly table: TagTable
   readonly keyPrefix: string
-  readonly tagTtlMs: number
+  /** The longest that a value may be used where its call says nothing. */
+  readonly usableMs: number
   readonly lockTtlMs: number
   readonly maxBuffered: number
   readonly leaseMs?: number | undefined
@@ -34,6 +35,9 @@ export interface SharedLevelOptions {
   readonly onReturned: () => void
 }
 
+/** Tags live at least twice as long as what has them: one that is gone is a miss for all it was on. */
+const tagTtlFactor = 2
+const leastTagTtlMs = 86_400_000
 /** That Redis is away is noticed so late at most, where the lease is not shorter. */
 const noticedWithinMs = 2000
 /** While Redis answers one command, this process makes the next, or values of the one before. */
@@ -51,15 +55,22 @@ export class SharedLevel {
   readonly #options: SharedLevelOptions
   readonly #reads: TurnBatch<string, string | null>
   readonly #stop: (() => void)[] = []
+  readonly #tagTtlMs: number
   #awaySinceMs: number | undefined
   #refusingSinceMs: number | undefined
 
   constructor(options: SharedLevelOptions) {
     const { link, table, keyPrefix, leaseMs, confirm } = options
     this.#options = options
+    this.#tagTtlMs = tagTtlMs(options.usableMs)
     this.link = link
     this.keys = new CacheKeys(link, keyPrefix)
-    this.locks = new Locks({ link, keys: this.keys, times: options, onNotStored: options.onNotStored })
+    this.locks = new Locks({
+      link,
+      keys: this.keys,
+      lockTtlMs: options.lockTtlMs,
+      onNotStored: options.onNotStored,
+    })
     this.#reads = new TurnBatch({
       send: (keys) => this.#read(keys),
       maxWeight: link.traits.cluster
@@ -86,7 +97,7 @@ export class SharedLevel {
       keys: this.keys,
       table,
       topic: `cache:${keyPrefix}`,
-      tagTtlMs: options.tagTtlMs,
+      tagTtlMs: this.#tagTtlMs,
       maxBuffered: options.maxBuffered,
       flushLogger: options.logger,
       onKeyChanged: options.onKeyChanged,
@@ -127,13 +138,25 @@ export class SharedLevel {
     return this.#reads.add(keys, keys.length)
   }
 
+  /** How long the tags of a value live that may be used for so long. */
+  tagTtlMs(usableMs: number): number {
+    return Math.max(this.#tagTtlMs, tagTtlMs(usableMs))
+  }
+
+  /** Whether Redis has to be asked for a tag before a value is stored under it that may be used for so long. */
+  mustTouch(record: TagRecord, usableMs: number): boolean {
+    return usableMs > this.#options.usableMs || this.#options.table.isDoubtful(record, performance.now())
+  }
+
   /** The versions of tags, made where they are missing; the table is told of them. */
-  async touch(records: readonly TagRecord[]): Promise<readonly TagVersion[]> {
-    const { table, tagTtlMs } = this.#options
-    const asked = records.map((record) => table.ask(record))
+  async touch(records: readonly TagRecord[], usableMs: number): Promise<readonly TagVersion[]> {
+    const { table } = this.#options
+    const nowMs = performance.now()
+    const ttlMs = this.tagTtlMs(usableMs)
+    const asked = records.map((record) => table.ask(record, nowMs))
     const keys = records.map(({ name }) => this.keys.tag(name))
     const touch = (some: readonly string[]): Promise<readonly TagVersion[]> =>
-      this.#run((client) => touchScript.run(client, some, [nonce(), tagTtlMs]))
+      this.#run((client) => touchScript.run(client, some, [nonce(), ttlMs]))
     const versions = this.link.traits.cluster
       ? (await Promise.all(keys.map((key) => touch([key])))).flat()
       : await touch(keys)
@@ -198,4 +221,8 @@ export class SharedLevel {
     this.#options.table.forgetLocal()
     this.#options.onReturned()
   }
+}
+
+function tagTtlMs(usableMs: number): number {
+  return Math.ceil(Math.max(leastTagTtlMs, tagTtlFactor * usableMs))
 }

@@ -103,17 +103,26 @@ export class WaitingInvalidations {
 
   #wait(operation: Operation, name: string): void {
     const key = waitingKey(operation, name)
-    // One that is not under way yet stands for this one as well.
-    if (this.#outbox.pending(key).length > (this.#replaying.get(key) ?? 0)) return
-    const epoch = rootScope.epoch
-    if (this.#outbox.size >= this.#options.maxBuffered && !(operation === 'tag' && name === epoch)) {
-      const record = this.#options.table.acquire(epoch)
-      this.#options.table.invalidateHere(record)
-      this.#options.table.release(record)
-      this.#wait('tag', epoch)
-      return
-    }
-    this.#outbox.add(key, { operation, stamp: this.#stamps.next() })
+    if (this.#isStoodFor(key)) return
+    const isEverything = operation === 'tag' && name === rootScope.epoch
+    if (this.#outbox.size >= this.#options.maxBuffered && !isEverything) this.#waitForEverything()
+    else this.#outbox.add(key, { operation, stamp: this.#stamps.next() })
+  }
+
+  /** Everything becomes a miss, here at once, which is once enough, and elsewhere when Redis is back. */
+  #waitForEverything(): void {
+    const { epoch } = rootScope
+    if (this.#isStoodFor(waitingKey('tag', epoch))) return
+    const { table } = this.#options
+    const record = table.acquire(epoch)
+    table.invalidateHere(record)
+    table.release(record)
+    this.#wait('tag', epoch)
+  }
+
+  /** One that is not under way yet stands for all that come behind it. */
+  #isStoodFor(key: string): boolean {
+    return this.#outbox.pending(key).length > (this.#replaying.get(key) ?? 0)
   }
 
   async #replay(client: RedisClient, key: string, count: number): Promise<void> {

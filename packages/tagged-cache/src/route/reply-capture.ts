@@ -2,17 +2,19 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { answerNotModified, defaultCacheControl, dress, tellStatus } from './reply-head.js'
 import type { RouteCacheConfig } from './route-config.js'
 import { HandlerGone, type RouteState, type RouteStates } from './route-states.js'
-import { isStoredReply, storedReply, whyNotStored } from './stored-reply.js'
+import { isStoredReply, storedReply, whyNotStored, type HeaderValue } from './stored-reply.js'
 
 type Leading = Extract<RouteState, { readonly kind: 'leading' }>
 
 /** Takes replies on their way out, before compression, and gives them to those who wait. */
 export class ReplyCapture {
   readonly #states: RouteStates
-  readonly #ownCacheControl = new WeakMap<FastifyRequest, unknown>()
+  readonly #maxEntryBytes: number
+  readonly #ownCacheControl = new WeakMap<FastifyRequest, HeaderValue>()
 
-  constructor(states: RouteStates) {
+  constructor(states: RouteStates, maxEntryBytes: number) {
     this.#states = states
+    this.#maxEntryBytes = maxEntryBytes
   }
 
   /** What the handler itself says in Cache-Control, before others add their defaults. */
@@ -69,7 +71,7 @@ export class ReplyCapture {
     config: RouteCacheConfig,
   ): unknown {
     const own = this.#ownCacheControl.get(request)
-    const reason = whyNotStored(reply, payload, own, config)
+    const reason = whyNotStored(reply, payload, own, config, this.#maxEntryBytes)
     if (reason !== undefined || typeof payload !== 'string') {
       state.context.skipStore()
       state.settle(undefined)
@@ -81,7 +83,7 @@ export class ReplyCapture {
     tellStatus(reply, 'fwd=uri-miss; stored')
     reply.header('etag', stored.etag)
     defaultCacheControl(reply)
-    if (!answerNotModified(request, reply, stored.etag)) return payload
+    if (!answerNotModified(request, reply, stored)) return payload
     reply.removeHeader('content-type')
     return ''
   }

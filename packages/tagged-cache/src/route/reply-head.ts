@@ -29,14 +29,18 @@ export function dress(
   reply.header('age', Math.max(0, Math.floor((nowMs - entry.createdMs) / 1000)))
   reply.header('x-cache', how)
   tellStatus(reply, how === 'MISS' ? 'fwd=uri-miss; collapsed' : `hit; ttl=${ttl}`)
-  if (answerNotModified(request, reply, stored.etag)) return ''
+  if (answerNotModified(request, reply, stored)) return ''
   reply.code(stored.status)
   return stored.body
 }
 
-/** Answers 304 where the client has this reply already. */
-export function answerNotModified(request: FastifyRequest, reply: FastifyReply, etag: string): boolean {
-  if (!matchesEtag(request.headers['if-none-match'], etag)) return false
+/** Answers 304 where the client has this reply already. A condition is for successes alone (RFC 9110, 13.2.1). */
+export function answerNotModified(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  { status, etag }: Pick<StoredReply, 'status' | 'etag'>,
+): boolean {
+  if (status >= 300 || !matchesEtag(request.headers['if-none-match'], etag)) return false
   reply.code(304)
   return true
 }

@@ -1,18 +1,23 @@
 import { performance } from 'node:perf_hooks'
 import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
-import { cacheCall } from '../cache-call.js'
+import { cacheCall, listedTags, type CallDefaults } from '../cache-call.js'
 import type { CacheEngine } from '../cache-engine.js'
 import { valueOf, type CacheEntry } from '../cache-entry.js'
 import type { Answer, Reads } from '../reads.js'
-import { rootScope, type Scope } from '../scope.js'
+import { nameOf, rootScope, type Scope } from '../scope.js'
 import type { GetOrSetOptions, LoaderContext } from '../tagged-cache.js'
-import type { CallDefaults } from '../cache-call.js'
 import type { RouteCacheConfig } from './route-config.js'
 import { ReplyCapture } from './reply-capture.js'
+import { hooksOf } from './hooks-of.js'
 import { dress, tellStatus, type StoredHow } from './reply-head.js'
 import { routeKey, routeName } from './route-key.js'
 import { HandlerGone, type RouteStates } from './route-states.js'
 import { isStoredReply, replyCodec, type StoredReply } from './stored-reply.js'
+
+/** How a {@link RouteCache} works. */
+export interface RouteCacheOptions extends CallDefaults {
+  readonly maxEntryBytes: number
+}
 
 type Next = (error?: Error) => void
 
@@ -31,11 +36,12 @@ export class RouteCache {
   readonly #engine: () => CacheEngine
   readonly #defaults: CallDefaults
   readonly #states: RouteStates = new WeakMap()
-  readonly #replies = new ReplyCapture(this.#states)
+  readonly #replies: ReplyCapture
 
-  constructor(engine: () => CacheEngine, defaults: CallDefaults) {
+  constructor(engine: () => CacheEngine, options: RouteCacheOptions) {
     this.#engine = engine
-    this.#defaults = defaults
+    this.#defaults = options
+    this.#replies = new ReplyCapture(this.#states, options.maxEntryBytes)
   }
 
   /** Adds the hooks to a route. */
@@ -68,13 +74,13 @@ export class RouteCache {
       next()
     }
     // After authentication: nobody gets a stored reply who would not get the real one.
-    route.preHandler = [...listOf(route.preHandler), lookUp]
+    route.preHandler = [...hooksOf(route.preHandler), lookUp]
     // Before compression.
-    route.onSend = [capture, ...listOf(route.onSend)]
-    route.onResponse = [...listOf(route.onResponse), released]
-    route.onTimeout = [...listOf(route.onTimeout), released]
+    route.onSend = [capture, ...hooksOf(route.onSend)]
+    route.onResponse = [...hooksOf(route.onResponse), released]
+    route.onTimeout = [...hooksOf(route.onTimeout), released]
     route.onRequestAbort = [
-      ...listOf(route.onRequestAbort),
+      ...hooksOf(route.onRequestAbort),
       (request: FastifyRequest, next: Next) => {
         release(request)
         next()
@@ -101,22 +107,22 @@ export class RouteCache {
       next()
       return
     }
+    const failed = (error: unknown): void => {
+      next(asError(error))
+    }
     try {
       const varyBy: unknown = config.varyBy?.(request)
-      if (!(varyBy instanceof Promise)) {
+      if (!isThenable(varyBy)) {
         this.#find(route, request, reply, config, varyBy, next)
         return
       }
-      varyBy.then(
-        (value: unknown) => {
+      Promise.resolve(varyBy)
+        .then((value: unknown) => {
           this.#find(route, request, reply, config, value, next)
-        },
-        (error: unknown) => {
-          next(asError(error))
-        },
-      )
+        })
+        .catch(failed)
     } catch (error) {
-      next(asError(error))
+      failed(error)
     }
   }
 
@@ -128,9 +134,11 @@ export class RouteCache {
     varyBy: unknown,
     next: Next,
   ): void {
-    const key = config.key?.(request) ?? routeKey(route, request, config, varyBy)
+    // A key that is none must not make room for one that says less.
+    const key =
+      config.key === undefined ? routeKey(route, request, config, varyBy) : nameOf('key', config.key(request))
     const scope = config.tenant === undefined ? rootScope : rootScope.tenant(config.tenant(request))
-    const tags = typeof config.tags === 'function' ? config.tags(request) : (config.tags ?? [])
+    const tags = listedTags(typeof config.tags === 'function' ? config.tags(request) : (config.tags ?? []))
     const { reads } = this.#engine()
     const entry = reads.fresh(scope, key, tags, config.consistency, replyCodec)
     if (entry !== undefined) {
@@ -138,7 +146,7 @@ export class RouteCache {
       return
     }
     // Its automatic twin of GET: it takes what is there and stores nothing.
-    if (request.method === 'HEAD') void this.#peek(reads, scope, key, request, reply, next)
+    if (request.method === 'HEAD') void this.#peek(reads, scope, key, config, request, reply, next)
     else this.#lead(reads, scope, key, tags, config, request, reply, next)
   }
 
@@ -146,12 +154,13 @@ export class RouteCache {
     reads: Reads,
     scope: Scope,
     key: string,
+    { consistency }: RouteCacheConfig,
     request: FastifyRequest,
     reply: FastifyReply,
     next: Next,
   ): Promise<void> {
     try {
-      const entry = (await reads.peek(scope, key, replyCodec))?.entry
+      const entry = (await reads.peek(scope, key, replyCodec, consistency === 'strong'))?.entry
       if (entry !== undefined) {
         this.#send(request, reply, entry, performance.now() < entry.freshUntilMs ? 'HIT' : 'STALE')
         return
@@ -233,11 +242,11 @@ export class RouteCache {
   }
 }
 
-function asError(error: unknown): Error {
-  return error instanceof Error ? error : new Error(String(error))
+/** Queries of some libraries are no promises of the language, and are awaited all the same. */
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
 }
 
-function listOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {
-  if (hooks === undefined) return []
-  return Array.isArray(hooks) ? hooks : [hooks]
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error))
 }

@@ -53,6 +53,16 @@ function isTexts(value: unknown): boolean {
   return Array.isArray(value) && value.every((item) => typeof item === 'string' && item !== '')
 }
 
+function isWholeReply(status: unknown): boolean {
+  return (
+    Number.isInteger(status) &&
+    Number(status) >= 200 &&
+    Number(status) < 500 &&
+    status !== 206 &&
+    status !== 304
+  )
+}
+
 const texts: OptionRule = { wants: 'a list of texts', accepts: isTexts }
 const tags: OptionRule = {
   wants: 'a list of texts or a function',
@@ -72,9 +82,8 @@ const cacheRules: OptionRules<RouteCacheConfig> = {
   tenant: optionRule.callable,
   headers: texts,
   statusCodes: {
-    wants: 'a list of statuses from 200 to 499',
-    accepts: (value) =>
-      Array.isArray(value) && value.every((status) => Number(status) >= 200 && Number(status) < 500),
+    wants: 'a list of statuses from 200 to 499, without 206 and 304, which are no whole replies',
+    accepts: (value) => Array.isArray(value) && value.every(isWholeReply),
   },
   consistency: optionRule.oneOf('local', 'strong'),
 }

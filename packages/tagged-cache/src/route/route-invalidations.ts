@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import type { CacheEngine } from '../cache-engine.js'
 import { InvalidationUnavailableError } from '../errors.js'
 import { rootScope } from '../scope.js'
+import { hooksOf } from './hooks-of.js'
 import type { RouteInvalidation } from './route-config.js'
 
 /** How {@link RouteInvalidations} work. */
@@ -26,7 +27,7 @@ export class RouteInvalidations {
     if ((config.onOutage ?? this.#options.onOutage) === 'reject') {
       // The last look before the handler: behind those who may turn the request away for other reasons.
       route.preHandler = [
-        ...listOf(preHandler),
+        ...hooksOf(preHandler),
         (_request: FastifyRequest, reply: FastifyReply, next: (error?: Error) => void) => {
           this.#refuseInOutage(reply, next)
         },
@@ -37,7 +38,7 @@ export class RouteInvalidations {
         await this.#invalidate(request, reply, config)
         return payload
       },
-      ...listOf(onSend),
+      ...hooksOf(onSend),
     ]
   }
 
@@ -59,9 +60,4 @@ export class RouteInvalidations {
     const scope = config.tenant === undefined ? rootScope : rootScope.tenant(config.tenant(request))
     await this.#options.engine().writes.invalidateTags(scope, tags)
   }
-}
-
-function listOf<Hook>(hooks: Hook | Hook[] | undefined): Hook[] {
-  if (hooks === undefined) return []
-  return Array.isArray(hooks) ? hooks : [hooks]
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { FastifyReply } from 'fastify'
-import type { Codec } from '../codec.js'
+import { isLarger, type Codec } from '../codec.js'
 import type { RouteCacheConfig } from './route-config.js'
 
 /** A reply as it is kept: its body as the text that goes out, which a hit does not parse. */
@@ -62,8 +62,11 @@ export function isStoredReply(value: unknown): value is StoredReply {
   )
 }
 
-function listOf(header: unknown): string[] {
-  return (typeof header === 'string' ? header : '')
+/** Of a reply: a list of texts counts as one text with commas. */
+export type HeaderValue = ReturnType<FastifyReply['getHeader']>
+
+function listOf(header: HeaderValue): string[] {
+  return String(header ?? '')
     .toLowerCase()
     .split(',')
     .map((item) => item.trim())
@@ -74,11 +77,13 @@ function listOf(header: unknown): string[] {
 export function whyNotStored(
   reply: FastifyReply,
   payload: unknown,
-  ownCacheControl: unknown,
+  ownCacheControl: HeaderValue,
   config: RouteCacheConfig,
+  maxEntryBytes: number,
 ): string | undefined {
   if (!(config.statusCodes ?? [200]).includes(reply.statusCode)) return 'status'
   if (typeof payload !== 'string') return 'no-text'
+  if (isLarger(payload, maxEntryBytes)) return 'too-large'
   if (reply.hasHeader('set-cookie')) return 'set-cookie'
   if (reply.hasHeader('content-encoding')) return 'encoded'
   const directives = listOf(ownCacheControl).map((directive) => directive.split('=')[0])
@@ -96,7 +101,7 @@ export function whyNotStored(
 export function storedReply(
   reply: FastifyReply,
   body: string,
-  ownCacheControl: unknown,
+  ownCacheControl: HeaderValue,
   config: RouteCacheConfig,
 ): StoredReply {
   const headers: Record<string, string> = {}
@@ -104,7 +109,7 @@ export function storedReply(
     const value = reply.getHeader(name)
     if (value !== undefined) headers[name.toLowerCase()] = String(value)
   }
-  if (typeof ownCacheControl === 'string') headers['cache-control'] = ownCacheControl
+  if (ownCacheControl !== undefined) headers['cache-control'] = String(ownCacheControl)
   const own = reply.getHeader('etag')
   const etag = own === undefined ? `W/"${createHash('sha1').update(body).digest('base64url')}"` : String(own)
   return { status: reply.statusCode, headers, etag, body }

@@ -21,7 +21,24 @@ export interface TagRecord {
   uses: number
   /** Since when the version has been known without a break; ms of the monotonic clock. */
   sinceMs: number
+  /** When Redis was last asked for it, or told of it. */
+  askedMs: number
 }
+
+/** How a {@link TagTable} works. */
+export interface TagTableOptions {
+  /** Tags that nobody holds, and are remembered. */
+  readonly maxIdle: number
+  /** There is no Redis, and every version is made here. */
+  readonly alwaysLocal: boolean
+  readonly recheckMs?: number | undefined
+}
+
+/**
+ * What is known of a tag is asked for again after so long, where a command is sent anyway: Redis may have
+ * evicted it, and then nobody else can read what is stored under it.
+ */
+const defaultRecheckMs = 60_000
 
 /** Told of every invalidation that happens here or is heard. */
 export type InvalidationListener = (name: string) => void
@@ -48,14 +65,15 @@ export class TagTable {
   readonly #idle: LRUCache<string, TagRecord>
   readonly #listeners = new Set<InvalidationListener>()
   readonly #alwaysLocal: boolean
+  readonly #recheckMs: number
   #changes = 0
   #period = 0
 
-  /** @param options - `alwaysLocal`: there is no Redis, and every version is made here. */
-  constructor({ maxIdle, alwaysLocal }: { readonly maxIdle: number; readonly alwaysLocal: boolean }) {
-    this.#alwaysLocal = alwaysLocal
+  constructor(options: TagTableOptions) {
+    this.#alwaysLocal = options.alwaysLocal
+    this.#recheckMs = options.recheckMs ?? defaultRecheckMs
     this.#idle = new LRUCache({
-      max: maxIdle,
+      max: options.maxIdle,
       dispose: (record) => {
         if (record.uses === 0) this.#records.delete(record.name)
       },
@@ -93,6 +111,7 @@ export class TagTable {
         echo: undefined,
         uses: 1,
         sinceMs: performance.now(),
+        askedMs: 0,
       }
       this.#records.set(name, record)
       return record
@@ -122,8 +141,14 @@ export class TagTable {
   }
 
   /** What to remember of now for {@link TagTable.accept}. */
-  ask(record: TagRecord): Asked {
+  ask(record: TagRecord, nowMs: number): Asked {
+    record.askedMs = nowMs
     return { sequence: record.sequence, period: this.#period }
+  }
+
+  /** Whether Redis has to be asked for it before something is stored under it. */
+  isDoubtful({ version, askedMs }: TagRecord, nowMs: number): boolean {
+    return version === undefined || nowMs - askedMs >= this.#recheckMs
   }
 
   /** Takes the right from everything with this tag, at once. */
@@ -154,6 +179,7 @@ export class TagTable {
     record.crossed = false
     record.sequence += 1
     record.sinceMs = performance.now()
+    record.askedMs = record.sinceMs
     this.#changes += 1
   }
 
@@ -195,6 +221,7 @@ export class TagTable {
     // The answer was quicker than the message.
     if (own && record.version === version && version !== undefined) return
     record.version = version
+    record.askedMs = performance.now()
     this.#changed(record)
   }
 
