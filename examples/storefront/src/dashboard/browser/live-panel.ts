@@ -90,7 +90,7 @@ export class LivePanel {
       status === 'off' ? undefined : `since ${timeOfDay(since)}`,
       lastOutage && `was away for ${span(lastOutage.seconds)}`,
     ].filter((text) => typeof text === 'string')
-    element('link-detail').replaceChildren(...details.map((text) => make('span', {}, text)))
+    element('link-detail').replaceChildren(...details.flatMap((text) => [make('span', {}, text), ' ']))
   }
 
   #showCache({ hits, misses, hitRate, totalKeys, memoryUsage, buffered }: LiveReport['cache']): void {
