@@ -107,7 +107,8 @@ function captionOf({ requests, outageMs }: PicturePanel): readonly string[] {
   }
   const longestMs = Math.max(0, ...during.map(({ milliseconds }) => milliseconds))
   return [
-    `${share('answered', promptMs)} answered within ${promptMs} ms`,
+    `${share('answered', promptMs)} answered in ${promptMs} ms`,
+    `${share('refused')} 503`,
     `${share('failed')} failed`,
     `longest ${(longestMs / 1000).toFixed(1)} s`,
   ]

@@ -1,3 +1,5 @@
+// What the plugin adds to the types of an app.
+import type {} from '@stayfast/session'
 import { eventually, type RedisServer, startRedisServer } from '@stayfast/test-kit'
 import axe, { type AxeResults } from 'axe-core'
 import { type FastifyInstance } from 'fastify'
@@ -34,6 +36,14 @@ if (typeof browser === 'string') {
   )
   t.test('no view has a serious barrier, on a desktop and on a phone', (t) => barriers(t, browser, app))
   t.test('an admin picks a shop, sees all figures, and changes nothing', (t) => admin(t, browser, app))
+  t.test('two tabs and fast hands fill one cart, and one that cannot be read is not written over', (t) =>
+    sharedCart(t, browser, app),
+  )
+  t.test('what one user has seen is not left to the next one', (t) => nextUser(t, browser, app))
+  t.test('a view without data says why, and one that fails offers a way on', (t) =>
+    withoutData(t, browser, app),
+  )
+  t.test('names of any length and script stay in their place', (t) => longNames(t, browser, app))
   t.test('while Redis is away the page says so and goes on, and shows that it is back', (t) =>
     outage(t, browser, app, redis),
   )
@@ -143,6 +153,133 @@ async function admin(t: Test, browser: Browser, app: FastifyInstance): Promise<v
   await device.close()
 }
 
+async function sharedCart(t: Test, browser: Browser, app: FastifyInstance): Promise<void> {
+  const instance = '00000000-0000-4000-8000-000000000003'
+  const device = await DashboardPage.open(browser, app, { instance })
+  const { page } = device
+  await device.signIn()
+  await device.goTo('products')
+  const other = await page.context().newPage()
+  await other.goto(page.url())
+  const addInOther = other.getByRole('button', { name: /^Add to cart/ })
+  await addInOther.first().waitFor()
+
+  const add = page.getByRole('button', { name: /^Add to cart/ }).first()
+  await add.dblclick()
+  await device.text('cart-count', /^2/)
+  await addInOther.nth(1).click()
+  await other.locator('#cart-count').filter({ hasText: /^3/ }).waitFor()
+  await page.route('**/cart', (route) => route.abort())
+  await page
+    .getByRole('button', { name: /^Add to cart/ })
+    .nth(2)
+    .click()
+  await device.text('announce', /cannot be reached/)
+  await page.unroute('**/cart')
+
+  await device.goTo('cart')
+  t.equal(await page.locator('#cart tbody tr').count(), 2)
+  // By keyboard: what is under the fingers stays there while the cart is saved.
+  const quantity = page.getByRole('spinbutton').first()
+  await quantity.focus()
+  for (const units of ['3', '4']) {
+    await quantity.press('ArrowUp')
+    await device.text('cart-count', new RegExp(`^${Number(units) + 1}`))
+    t.equal(await page.evaluate('document.activeElement.value'), units)
+  }
+  for (const left of [1, 0]) {
+    await page
+      .getByRole('button', { name: /^Remove/ })
+      .first()
+      .press('Enter')
+    await eventually(async () => (await page.locator('#cart tbody tr').count()) === left)
+  }
+  t.equal(await page.evaluate('document.activeElement.id'), 'cart-title')
+  await device.close()
+}
+
+async function nextUser(t: Test, browser: Browser, app: FastifyInstance): Promise<void> {
+  const device = await DashboardPage.open(browser, app)
+  await device.signIn()
+  await device.goTo('products')
+  t.equal(await device.page.title(), 'Products · Harbour & Pine · Storefront')
+  await app.sessions.revokeAll('demo-vendor-1')
+  await device.goTo('orders', { fails: true })
+  await device.text('sign-in-why', /no longer signed in/)
+  await device.signIn('admin@demo.test')
+  await device.text('user-name', /admin/)
+  await device.goTo('products')
+  t.equal(await device.page.getByRole('button', { name: /^Edit/ }).count(), 0)
+  t.equal(await device.page.getByRole('link', { name: 'Cart' }).count(), 0, 'who changes nothing has no cart')
+  await device.close()
+}
+
+async function withoutData(t: Test, browser: Browser, app: FastifyInstance): Promise<void> {
+  // Long after the last order of the catalogue.
+  const device = await DashboardPage.open(browser, app, { day: '2030-01-01T12:00:00Z' })
+  const { page } = device
+  await device.signIn()
+  await page.getByRole('button', { name: 'Show the 90 days up to the last one, 31 Oct 2026' }).click()
+  await device.text('figure-revenue', /€[1-9]/)
+  await page.getByRole('heading', { name: 'Revenue by week' }).waitFor()
+  t.equal(await page.locator('.bar-mark.part').count(), 1, 'a week of which not all days are shown')
+
+  await page.route(/\/(?:products|orders|inventory)\?|\/inventory$/, (route) => route.fulfill({ json: [] }))
+  for (const view of ['products', 'inventory', 'orders'] as const) {
+    await device.goTo(view, { fails: true })
+    await device.text(`${view}-status`, /^This shop has no (?:products|orders) yet\.$/)
+    t.equal(await page.locator(`#${view}`).isVisible(), false, 'no table of titles')
+  }
+  await page.unrouteAll()
+  await page.route(/\/cart$|\/products\?/, (route) => route.fulfill({ status: 500, json: { message: 'no' } }))
+  await page.reload()
+  await device.goTo('cart', { fails: true })
+  await device.text('cart-error', /Something went wrong on the server/)
+  t.equal(await page.locator('#cart-empty').isVisible(), false, 'what could not be read is not called empty')
+  await device.goTo('products', { fails: true })
+  await device.text('products-error', /Something went wrong on the server/)
+  await page.unrouteAll()
+  await page.locator('#products-error').getByRole('button', { name: 'Try again' }).click()
+  await device.settled('products')
+  t.equal(await page.locator('#products-error').isVisible(), false)
+  await device.close()
+}
+
+async function longNames(t: Test, browser: Browser, app: FastifyInstance): Promise<void> {
+  const names = ['Donaudampfschifffahrt'.repeat(19), 'كرسي خشبي '.repeat(40), '折りたたみ式の収納'.repeat(44)]
+  for (const viewport of [desktop, phone, { width: 320, height: 640 }]) {
+    const device = await DashboardPage.open(browser, app, { viewport })
+    const { page } = device
+    await page.route('**/products?*', async (route) => {
+      const response = await route.fetch()
+      let index = -1
+      const body = (await response.text()).replace(/"name":"[^"]*"/g, (own) => {
+        index += 1
+        const name = names[index % 4]
+        return name === undefined ? own : `"name":"${name}"`
+      })
+      await route.fulfill({ response, body })
+    })
+    await device.signIn()
+    for (const view of views) {
+      await device.goTo(view)
+      if (view === 'products') {
+        await page
+          .getByRole('button', { name: /^Add to cart/ })
+          .first()
+          .click()
+        await device.text('announce', /in the cart/)
+      }
+      const cutOff = await page.evaluate(
+        `[...document.querySelectorAll('#${view}, #${view} table, #announce, html')]
+          .filter((each) => each.checkVisibility() && each.scrollWidth > each.clientWidth + 1).map(({ id, tagName }) => id || tagName)`,
+      )
+      t.same(cutOff, [], `${view}, ${viewport.width} wide`)
+    }
+    await device.close()
+  }
+}
+
 async function outage(t: Test, browser: Browser, app: FastifyInstance, redis: RedisServer): Promise<void> {
   const device = await DashboardPage.open(browser, app)
   const { page } = device
@@ -153,6 +290,9 @@ async function outage(t: Test, browser: Browser, app: FastifyInstance, redis: Re
   await redis.kill()
   await device.text('health', /Degraded, still serving/)
   await device.text('outage-text', /Redis is away: degraded, still serving/)
+  await page.setViewportSize({ width: 320, height: 640 })
+  t.equal(await page.evaluate(OVERFLOW), 0, 'what is said of it fits a small phone')
+  await page.setViewportSize(desktop)
   await page.getByRole('button', { name: /^Edit/ }).first().click()
   await page.getByLabel('In stock').fill('77')
   await page.getByRole('button', { name: 'Save' }).click()

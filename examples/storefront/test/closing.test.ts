@@ -6,7 +6,7 @@ import t from 'tap'
 import { buildApp } from '../dist/app.js'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { readConfig } from '../dist/config.js'
-import { DEMO_PASSWORD } from './open-storefront.js'
+import { DEMO_PASSWORD } from './demo-password.js'
 
 const numRuns = process.env['STAYFAST_LONG'] === '1' ? 300 : 4
 const mostMs = 1500

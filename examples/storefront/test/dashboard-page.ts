@@ -1,7 +1,7 @@
 import { provideChromium } from '@stayfast/test-kit'
 import { type FastifyInstance } from 'fastify'
 import { type Browser, chromium, type Locator, type Page } from 'playwright-core'
-import { DEMO_PASSWORD } from './open-storefront.js'
+import { DEMO_PASSWORD } from './demo-password.js'
 
 /** A slow machine beside other suites. */
 const PATIENCE_MS = 40_000

@@ -1,3 +1,4 @@
+import { PackageReadme } from '@stayfast/test-kit'
 import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { type WholeStackResults, withWholeStackFigures } from '../bench-dist/whole-stack-report.js'
@@ -19,4 +20,11 @@ t.test('the table of faults is that of the recorded report, and all bars are met
   t.equal(unaligned(withChaosFigures(readme, report)), unaligned(readme), 'pnpm chaos --record mends it')
   t.ok(report.faults.length >= 14, 'every fault of every topology')
   t.ok(report.passed)
+})
+
+t.test('every promise about the page names a test that exists', async (t) => {
+  const readme = await PackageReadme.of(import.meta.url)
+  const { rows, without, missing } = await readme.proofs('The page')
+  t.ok(rows >= 10, `${rows} promises`)
+  t.strictSame({ without, missing }, { without: [], missing: [] })
 })

@@ -2,7 +2,8 @@ import { startRedisServer } from '@stayfast/test-kit'
 import { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import t from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
-import { DEMO_PASSWORD, openStorefront } from './open-storefront.js'
+import { DEMO_PASSWORD } from './demo-password.js'
+import { openStorefront } from './open-storefront.js'
 
 const catalogue = await openCatalogue({ kind: 'memory' }, () => undefined)
 t.teardown(() => catalogue.close())

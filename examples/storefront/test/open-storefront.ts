@@ -7,6 +7,7 @@ import t from 'tap'
 import { buildApp } from '../dist/app.js'
 import { type Database } from '../dist/catalogue/database.js'
 import { readConfig } from '../dist/config.js'
+import { DEMO_PASSWORD } from './demo-password.js'
 
 const LEFTOVERS_MS = 30_000
 
@@ -17,9 +18,6 @@ t.teardown(() => {
     process.exit(1)
   }, LEFTOVERS_MS).unref()
 })
-
-/** Of all demo users. */
-export const DEMO_PASSWORD = 'the password of the demo'
 
 /** The whole app in this process, silent, knowing only the given environment, and closed with its owner. */
 export async function openStorefront(

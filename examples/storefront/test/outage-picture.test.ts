@@ -19,5 +19,5 @@ t.test('each request is a dot, and the caption counts those of the outage', asyn
   )
   t.match(picture, /^<svg [^]*<\/svg>\n$/)
   t.equal(picture.match(/<circle class="\w+" cx="[\d.]+" cy="[\d.]+" r="2.4"\/>/g)?.length, 3, 'in sight')
-  t.match(picture, 'A plain app: 0 % answered within 100 ms, 50 % failed, longest 15.0 s')
+  t.match(picture, 'A plain app: 0 % answered in 100 ms, 50 % 503, 50 % failed, longest 15.0 s')
 })

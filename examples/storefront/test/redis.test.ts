@@ -2,7 +2,8 @@ import { eventually, type RedisServer, startRedisServer, startStopwatch } from '
 import { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
-import { DEMO_PASSWORD, openStorefront } from './open-storefront.js'
+import { DEMO_PASSWORD } from './demo-password.js'
+import { openStorefront } from './open-storefront.js'
 import { StorefrontClient } from './storefront-client.js'
 
 const THIRTY_DAYS_SECONDS = 30 * 24 * 60 * 60

@@ -1,5 +1,6 @@
 import t from 'tap'
-import { DEMO_PASSWORD, openStorefront } from './open-storefront.js'
+import { DEMO_PASSWORD } from './demo-password.js'
+import { openStorefront } from './open-storefront.js'
 import { StorefrontClient } from './storefront-client.js'
 import { tenantRoutes } from './tenant-routes.js'
 

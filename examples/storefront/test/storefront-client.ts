@@ -1,7 +1,7 @@
 import { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import { type Order, type Product } from '../dist/dashboard/browser/api-types.js'
 import { vendorOf } from '../dist/instances/vendor-of.js'
-import { DEMO_PASSWORD } from './open-storefront.js'
+import { DEMO_PASSWORD } from './demo-password.js'
 
 type Method = 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 

@@ -41,7 +41,12 @@ export async function lookForRedisServer(): Promise<RedisServerBinary | undefine
   const named = process.env['REDIS_SERVER_BIN']
   if (named) {
     const binary = await identify(named)
-    if (!binary) throw new Error(`REDIS_SERVER_BIN is ${named}, which is no redis-server that runs here.`)
+    if (!binary) {
+      throw new Error(
+        `REDIS_SERVER_BIN is ${named}, which is no redis-server that runs here. Set it to the path of one, or ` +
+          'unset it to have one found on the PATH or installed.',
+      )
+    }
     return binary
   }
   const onPath = (process.env['PATH'] ?? '').split(delimiter).filter(Boolean)

@@ -1,9 +1,9 @@
 import { PGlite } from '@electric-sql/pglite'
-import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CatalogueSource } from '../config.js'
-import { CatalogueLockedError } from '../errors.js'
+import { CatalogueLockedError, ConfigInvalidError } from '../errors.js'
 import { DataDirLock } from './data-dir-lock.js'
 import { type Database, type Queryable } from './database.js'
 import { generateCatalogue } from './generate.js'
@@ -55,8 +55,18 @@ async function openLoaded(
   }
 }
 
+async function makeUsable(directory: string): Promise<void> {
+  try {
+    await mkdir(directory, { recursive: true })
+    await access(directory, constants.W_OK)
+  } catch (cause) {
+    const problem = `is "${directory}", where this user cannot write: set it to a directory that is or can be made, or unset it to keep nothing`
+    throw new ConfigInvalidError('DATA_DIR', problem, { cause })
+  }
+}
+
 async function openDirectory(directory: string): Promise<Database> {
-  await mkdir(directory, { recursive: true })
+  await makeUsable(directory)
   const lock = await DataDirLock.acquire(directory)
   try {
     const database = new PgliteDatabase(await openKept(directory))

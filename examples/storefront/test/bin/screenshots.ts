@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { buildApp } from '../../dist/app.js'
 import { readConfig } from '../../dist/config.js'
 import { DashboardPage, openBrowser, phone, type ViewName } from '../dashboard-page.js'
-import { DEMO_PASSWORD } from '../open-storefront.js'
+import { DEMO_PASSWORD } from '../demo-password.js'
 
 // Makes the pictures of the README: `pnpm --filter @stayfast/storefront run screenshots`.
 

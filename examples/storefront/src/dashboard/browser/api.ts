@@ -1,4 +1,7 @@
 import { type SignedIn } from './api-types.js'
+import { span } from './format.js'
+
+const FAILED = 'Something went wrong on the server; its log says what.'
 
 /** The server's refusal, which says itself what is wrong. */
 export class Refusal extends Error {
@@ -97,13 +100,16 @@ async function answerOf<Body>(response: Response): Promise<Answer<Body>> {
 
 async function refusalOf(response: Response): Promise<Refusal> {
   const retryAfter = response.headers.get('retry-after')
-  const wait = retryAfter === null ? '' : ` Try again in ${retryAfter} s.`
+  const wait = retryAfter === null ? '' : ` Try again in ${span(Number(retryAfter))}.`
   try {
     const { code, message } = JSON.parse(await response.text()) as { code: string; message: string }
     if (response.status === 429) {
       return new Refusal(429, code, `Too many requests from this address for now.${wait}`)
     }
-    return new Refusal(response.status, code, `${message.replace(/\.$/, '')}.${wait}`)
+    if (response.status === 500) return new Refusal(500, code, FAILED)
+    // Most of those that know when say as well that one may try again.
+    const saysSo = /\btry again\b/i.test(message)
+    return new Refusal(response.status, code, `${message.replace(/\.$/, '')}.${saysSo ? '' : wait}`)
   } catch {
     return new Refusal(response.status, 'UNREADABLE', `The server answered ${response.status}.${wait}`)
   }

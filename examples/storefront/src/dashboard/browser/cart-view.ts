@@ -1,13 +1,15 @@
 import { announce, messageOf, showError } from './announce.js'
 import { type CartItem, type Product, type Receipt } from './api-types.js'
 import { DataTable } from './data-table.js'
-import { button, element, make, spoken } from './dom.js'
-import { count, money } from './format.js'
+import { button, element, given, make, spoken } from './dom.js'
+import { brief, count, money } from './format.js'
 import { purchaseKey } from './purchase-key.js'
 import { type Shop } from './shop.js'
 import { type View } from './view.js'
 
 const MOST_UNITS = 10_000
+
+type Change = (items: readonly CartItem[]) => CartItem[]
 
 /** What the user is about to buy, and buying it. */
 export class CartView implements View {
@@ -25,7 +27,7 @@ export class CartView implements View {
       'cart',
       'Cart',
       [
-        { title: 'Product', kind: 'name', cell: ({ productId }) => shop.nameOf(productId) },
+        { title: 'Product', kind: 'name', cell: ({ productId }) => given(shop.nameOf(productId)) },
         { title: 'Each', kind: 'number', cell: ({ productId }) => priceOf(shop.product(productId)) },
         { title: 'Quantity', kind: 'number', cell: (item) => this.#quantity(item) },
         { title: 'Sum', kind: 'number', cell: (item) => money(this.#sumOf(item)) },
@@ -37,22 +39,22 @@ export class CartView implements View {
   }
 
   async show(): Promise<void> {
+    this.#table.busy = true
+    if (!this.#loaded) this.#table.say('Loading the cart…')
     await this.load()
     try {
       await this.#shop.learn(this.#items.map(({ productId }) => productId))
     } catch (error) {
-      showError('cart-error', error)
+      showError('cart-error', error, () => void this.show())
     }
+    this.#table.busy = false
     this.#draw()
   }
 
-  /** Reads the cart, once; for the number in the navigation as well. */
+  /** Reads the cart; for the number in the navigation as well. */
   async load(): Promise<void> {
-    if (this.#loaded) return
     try {
-      const { body } = await this.#shop.api.ask<{ items: CartItem[] }>(this.#shop.path('/cart'))
-      this.#items = body.items
-      this.#loaded = true
+      await this.#read()
       showError('cart-error')
       this.#showCount()
     } catch (error) {
@@ -61,28 +63,29 @@ export class CartView implements View {
   }
 
   async add({ id, name }: Product): Promise<void> {
-    await this.load()
-    const inside = this.#items.find(({ productId }) => productId === id)
-    const items = inside
-      ? this.#items.map((item) => (item === inside ? { ...item, quantity: item.quantity + 1 } : item))
-      : [...this.#items, { productId: id, quantity: 1 }]
-    const error = await this.#put(items)
-    announce(error === undefined ? `${name} is in the cart.` : messageOf(error))
+    const error = await this.#put((items) =>
+      items.some(({ productId }) => productId === id)
+        ? items.map((item) => (item.productId === id ? { ...item, quantity: item.quantity + 1 } : item))
+        : [...items, { productId: id, quantity: 1 }],
+    )
+    announce(error === undefined ? `${brief(name)} is in the cart.` : messageOf(error))
   }
 
   /** Answers the error, if there was one. */
-  #put(items: CartItem[]): Promise<unknown> {
+  #put(change: Change): Promise<unknown> {
     // One after the other: two answers that overtake each other would leave the older cart.
-    const saved = this.#saving.then(() => this.#save(items))
+    const saved = this.#saving.then(() => this.#save(change))
     this.#saving = saved
     return saved
   }
 
-  async #save(items: CartItem[]): Promise<unknown> {
+  async #save(change: Change): Promise<unknown> {
     try {
+      // The whole cart is written, so it is changed as it is now, not as it was before another tab changed it.
+      await this.#read()
       const { body } = await this.#shop.api.ask<{ items: CartItem[] }>(this.#shop.path('/cart'), {
         method: 'PUT',
-        content: { items },
+        content: { items: change(this.#items) },
       })
       this.#items = body.items
       this.#key = purchaseKey()
@@ -96,9 +99,16 @@ export class CartView implements View {
     }
   }
 
+  async #read(): Promise<void> {
+    const { body } = await this.#shop.api.ask<{ items: CartItem[] }>(this.#shop.path('/cart'))
+    this.#items = body.items
+    this.#loaded = true
+  }
+
   async #checkOut(): Promise<void> {
     const checkOut = element('check-out', HTMLButtonElement)
     checkOut.disabled = true
+    await this.#saving
     try {
       const { body } = await this.#shop.api.ask<Receipt>(this.#shop.path('/checkout'), {
         method: 'POST',
@@ -115,7 +125,14 @@ export class CartView implements View {
     } finally {
       checkOut.disabled = false
       this.#draw()
+      if (document.activeElement === document.body) this.#focus(checkOut)
     }
+  }
+
+  /** What was focused is gone: the button where it is still there, else the title. */
+  #focus(control: HTMLElement): void {
+    control.focus()
+    if (document.activeElement !== control) element('cart-title').focus()
   }
 
   #showReceipt({ orders, totalCents }: Receipt): void {
@@ -135,10 +152,10 @@ export class CartView implements View {
     this.#showCount()
     if (this.#items.length > 0) element('receipt').hidden = true
     this.#table.set(this.#items)
-    element('cart').hidden = this.#items.length === 0
+    this.#table.say('')
     element('cart-sum').hidden = this.#items.length === 0
     element('check-out').hidden = !this.#shop.mayEdit
-    element('cart-empty').hidden = this.#items.length > 0 || !element('receipt').hidden
+    element('cart-empty').hidden = !this.#loaded || this.#items.length > 0 || !element('receipt').hidden
     const total = this.#items.reduce((sum, item) => sum + this.#sumOf(item), 0)
     element('cart-total').textContent = money(total)
   }
@@ -165,15 +182,20 @@ export class CartView implements View {
     })
     field.addEventListener('change', () => {
       const quantity = Math.trunc(Math.min(MOST_UNITS, Math.max(1, field.valueAsNumber || 1)))
-      void this.#put(this.#items.map((other) => (other === item ? { ...item, quantity } : other)))
+      void this.#put((items) =>
+        items.map((other) => (other.productId === item.productId ? { ...other, quantity } : other)),
+      )
     })
     return field
   }
 
+  async #drop({ productId }: CartItem): Promise<void> {
+    await this.#put((items) => items.filter((other) => other.productId !== productId))
+    if (document.activeElement === document.body) element('cart-title').focus()
+  }
+
   #remove(item: CartItem): HTMLElement {
-    const remove = button('Remove', () => void this.#put(this.#items.filter((other) => other !== item)), {
-      disabled: !this.#shop.mayEdit,
-    })
+    const remove = button('Remove', () => void this.#drop(item), { disabled: !this.#shop.mayEdit })
     remove.append(spoken(` ${this.#shop.nameOf(item.productId)}`))
     return remove
   }

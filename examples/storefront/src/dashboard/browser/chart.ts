@@ -5,6 +5,8 @@ export interface Point {
   label: string
   title: string
   value: number
+  /** It stands for less time than the others, so that it cannot be compared with them. */
+  isPart: boolean
 }
 
 export interface ChartOptions {
@@ -31,6 +33,7 @@ export class Chart {
   readonly #drawing = make('div', { class: 'drawing' })
   readonly #reading = make('p', { class: 'reading', 'aria-hidden': true })
   readonly #rows = make('tbody')
+  readonly #unit = make('span', { class: 'hint' })
   #points: readonly Point[] = []
   #width = 0
 
@@ -53,7 +56,7 @@ export class Chart {
       this.#rows,
     )
     element(options.hostId).replaceChildren(
-      make('figcaption', {}, make('h3', {}, options.title), this.#reading),
+      make('figcaption', {}, make('h3', {}, options.title, this.#unit), this.#reading),
       this.#drawing,
       make('details', {}, make('summary', {}, `${options.title} as a table`), table),
     )
@@ -62,8 +65,10 @@ export class Chart {
     }).observe(this.#drawing)
   }
 
-  show(points: readonly Point[]): void {
+  /** @param unit what a point stands for, such as a day */
+  show(points: readonly Point[], unit: string): void {
     this.#points = points
+    this.#unit.textContent = ` by ${unit}`
     this.#rows.replaceChildren(
       ...points.map(({ title, value }) =>
         make(
@@ -126,29 +131,40 @@ export class Chart {
     const every = Math.ceil(this.#points.length / room)
     return this.#points.flatMap(({ label }, index) =>
       index % every === 0
-        ? [draw('text', { class: 'label', x: this.#x(index), y: HEIGHT - 6, 'text-anchor': 'middle' }, label)]
+        ? [draw('text', { class: 'label', ...this.#place(index), y: HEIGHT - 6 }, label)]
         : [],
     )
   }
 
+  /** Below its point, but not beyond the edge. */
+  #place(index: number): { x: number; 'text-anchor': string } {
+    const edge = this.#width - 2
+    return this.#x(index) + LABEL_WIDTH / 3 > edge
+      ? { x: edge, 'text-anchor': 'end' }
+      : { x: this.#x(index), 'text-anchor': 'middle' }
+  }
+
   #line(top: number): SVGElement[] {
     const floor = this.#y(0, top)
-    const path = this.#points
-      .map(({ value }, index) => `${index === 0 ? 'M' : 'L'}${this.#x(index)} ${this.#y(value, top)}`)
-      .join('')
+    const places = this.#points.map(({ value }, index) => `${this.#x(index)} ${this.#y(value, top)}`)
+    const path = `M${places.join('L')}`
     const last = this.#x(this.#points.length - 1)
+    // Only the first and the last can stand for less; the way there is dashed.
+    const from = this.#points[0]?.isPart === true ? 1 : 0
+    const to = this.#points.length - (this.#points.at(-1)?.isPart === true ? 1 : 0)
     return [
       draw('path', { class: 'area', d: `${path}L${last} ${floor}L${this.#x(0)} ${floor}Z` }),
-      draw('path', { class: 'line', d: path }),
+      draw('path', { class: 'line part', d: path }),
+      ...(to > from ? [draw('path', { class: 'line', d: `M${places.slice(from, to).join('L')}` })] : []),
     ]
   }
 
   #bars(top: number): SVGElement[] {
     const width = Math.max(1, Math.min(28, this.#step() * 0.66))
-    return this.#points.map(({ value }, index) => {
+    return this.#points.map(({ value, isPart }, index) => {
       const y = this.#y(value, top)
       return draw('rect', {
-        class: 'bar-mark',
+        class: isPart ? 'bar-mark part' : 'bar-mark',
         x: this.#x(index) - width / 2,
         y,
         width,

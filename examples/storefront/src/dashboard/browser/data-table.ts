@@ -44,7 +44,18 @@ export class DataTable<Row> {
   }
 
   set(rows: readonly Row[]): void {
-    this.#body.replaceChildren(...rows.map((row) => this.#row(row)))
+    this.#keepingFocus(() => {
+      this.#body.replaceChildren(...rows.map((row) => this.#row(row)))
+    })
+  }
+
+  /** Says below the table what it shows, or in its place why it shows nothing: titles alone say neither. */
+  say(text: string): void {
+    const isEmpty = this.size === 0
+    this.#host.hidden = isEmpty
+    const status = element(`${this.#host.id}-status`)
+    status.className = isEmpty && text !== '' ? 'empty' : 'hint'
+    status.textContent = text
   }
 
   append(rows: readonly Row[]): void {
@@ -54,12 +65,30 @@ export class DataTable<Row> {
   /** Puts other cells into the row: what it is now, or how it is edited. */
   update(row: Row, columns: readonly Column<Row>[] = this.#columns): HTMLTableRowElement | undefined {
     const shown = this.rowOf(this.#keyOf(row))
-    shown?.replaceChildren(...this.#cells(row, columns))
+    this.#keepingFocus(() => shown?.replaceChildren(...this.#cells(row, columns)))
     return shown
   }
 
   rowOf(key: string): HTMLTableRowElement | undefined {
     return [...this.#body.rows].find((row) => row.dataset['key'] === key)
+  }
+
+  /** Whoever works by keyboard stays where they are: in the same row, or in the one that took its place. */
+  #keepingFocus(change: () => void): void {
+    const focused = document.activeElement
+    const row = [...this.#body.rows].find((each) => each.contains(focused))
+    if (row === undefined) {
+      change()
+      return
+    }
+    const control = controlsOf(row).findIndex((each) => each === focused)
+    const { sectionRowIndex } = row
+    change()
+    const same =
+      this.rowOf(row.dataset['key'] ?? '') ??
+      this.#body.rows[sectionRowIndex] ??
+      this.#body.rows[sectionRowIndex - 1]
+    if (same !== undefined) controlsOf(same)[control]?.focus()
   }
 
   #row(row: Row): HTMLTableRowElement {
@@ -75,4 +104,8 @@ export class DataTable<Row> {
         : make('td', { role: 'cell', class: kind, 'data-title': title }, ...children)
     })
   }
+}
+
+function controlsOf(row: HTMLTableRowElement): HTMLElement[] {
+  return [...row.querySelectorAll<HTMLElement>('input, select, button')]
 }

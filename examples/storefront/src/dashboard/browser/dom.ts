@@ -47,6 +47,11 @@ export function spoken(text: string): HTMLElement {
   return make('span', { class: 'spoken' }, text)
 }
 
+/** A name as people gave it: of any length, in any script, whole where the pointer rests on it. */
+export function given(name: string): HTMLElement {
+  return make('bdi', { class: 'given', title: name }, name)
+}
+
 function setAttributes(made: Element, attributes: Attributes): void {
   for (const [name, value] of Object.entries(attributes)) {
     if (value === true) made.setAttribute(name, '')

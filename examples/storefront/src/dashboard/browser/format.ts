@@ -11,10 +11,13 @@ const shortEuros = new Intl.NumberFormat(undefined, {
   maximumFractionDigits: 1,
 })
 const numbers = new Intl.NumberFormat()
-const shortNumbers = new Intl.NumberFormat(undefined, { notation: 'compact', maximumFractionDigits: 1 })
+const shortNumbers = new Intl.NumberFormat(undefined, { notation: 'compact', maximumSignificantDigits: 3 })
 const percents = new Intl.NumberFormat(undefined, { style: 'percent', maximumFractionDigits: 0 })
 const dates = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+const days = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeZone: 'UTC' })
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+
+const LONGEST_BRIEF = 60
 
 export const money = (amountCents: number): string => cents.format(amountCents / 100)
 export const wholeMoney = (amountCents: number): string => euros.format(amountCents / 100)
@@ -23,8 +26,16 @@ export const count = (value: number): string => numbers.format(value)
 export const shortCount = (value: number): string => shortNumbers.format(value)
 export const percent = (part: number): string => percents.format(part)
 export const dateTime = (iso: string): string => dates.format(new Date(iso))
+export const day = (iso: string): string => days.format(new Date(iso))
 export const timeOfDay = (iso: string): string => clock.format(new Date(iso))
+/** The time of what was today, else the date as well. */
+export const recent = (iso: string): string =>
+  new Date(iso).toDateString() === new Date().toDateString() ? timeOfDay(iso) : dateTime(iso)
 export const capitalized = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1)
+
+/** A name within a sentence. */
+export const brief = (name: string): string =>
+  name.length <= LONGEST_BRIEF ? name : `${name.slice(0, LONGEST_BRIEF - 1)}…`
 
 export function plural(value: number, one: string): string {
   return `${count(value)} ${one}${value === 1 ? '' : 's'}`

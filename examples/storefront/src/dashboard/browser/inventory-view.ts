@@ -1,13 +1,14 @@
 import { announce, messageOf, showError } from './announce.js'
 import { type StockLevel } from './api-types.js'
 import { DataTable } from './data-table.js'
-import { type Child, element, make, spoken } from './dom.js'
-import { count } from './format.js'
+import { type Child, element, given, make, spoken } from './dom.js'
+import { brief, count } from './format.js'
 import { type Shop } from './shop.js'
 import { type View } from './view.js'
 
 const PAGE = 25
 const LOW_STOCK = 5
+const FILTER_PAUSE_MS = 150
 
 /** What is in stock, the shortest first, and changing it. */
 export class InventoryView implements View {
@@ -16,6 +17,9 @@ export class InventoryView implements View {
   #levels: StockLevel[] = []
   #shown = PAGE
   #stale = true
+  #pause: number | undefined
+  /** Of several filters under way the last one counts. */
+  #turn = 0
 
   constructor(shop: Shop) {
     this.#shop = shop
@@ -23,7 +27,7 @@ export class InventoryView implements View {
       'inventory',
       'Inventory, the shortest first',
       [
-        { title: 'Product', kind: 'name', cell: ({ productId }) => shop.nameOf(productId) },
+        { title: 'Product', kind: 'name', cell: ({ productId }) => given(shop.nameOf(productId)) },
         { title: 'SKU', cell: ({ sku }) => sku },
         { title: 'In stock', kind: 'number', cell: ({ stock }) => stockCell(stock) },
         { title: 'Set stock', kind: 'actions', cell: (level) => this.#setter(level) },
@@ -31,8 +35,11 @@ export class InventoryView implements View {
       ({ productId }) => productId,
     )
     element('inventory-text').addEventListener('input', () => {
-      this.#shown = PAGE
-      void this.#draw()
+      clearTimeout(this.#pause)
+      this.#pause = setTimeout(() => {
+        this.#shown = PAGE
+        void this.#draw()
+      }, FILTER_PAUSE_MS)
     })
     element('inventory-more').addEventListener('click', () => {
       this.#shown += PAGE
@@ -46,7 +53,7 @@ export class InventoryView implements View {
   async show(): Promise<void> {
     if (!this.#stale) return
     this.#table.busy = true
-    if (this.#levels.length === 0) element('inventory-status').textContent = 'Loading the inventory…'
+    if (this.#levels.length === 0) this.#table.say('Loading the inventory…')
     try {
       const { body } = await this.#shop.api.ask<StockLevel[]>(this.#shop.path('/inventory'))
       this.#levels = body.sort((one, other) => one.stock - other.stock)
@@ -56,7 +63,7 @@ export class InventoryView implements View {
       await this.#draw()
     } catch (error) {
       showError('inventory-error', error, () => void this.show())
-      element('inventory-status').textContent = ''
+      this.#table.say('')
     } finally {
       this.#table.busy = false
     }
@@ -74,12 +81,15 @@ export class InventoryView implements View {
     const text = element('inventory-text', HTMLInputElement).value.trim().toLowerCase()
     const wanted = this.#levels.filter(({ sku }) => sku.toLowerCase().includes(text))
     const rows = wanted.slice(0, this.#shown)
+    this.#turn += 1
+    const turn = this.#turn
     // Without their names they are still what is in stock.
     await this.#shop.learn(rows.map(({ productId }) => productId)).catch(() => undefined)
+    if (turn !== this.#turn) return
     this.#table.set(rows)
     element('inventory-more').hidden = rows.length === wanted.length
-    element('inventory-status').textContent =
-      wanted.length === 0 ? 'No SKU matches.' : `${count(rows.length)} of ${count(wanted.length)} shown.`
+    if (rows.length > 0) this.#table.say(`${count(rows.length)} of ${count(wanted.length)} shown.`)
+    else this.#table.say(text === '' ? 'This shop has no products yet.' : `No SKU has “${text}” in it.`)
   }
 
   #setter(level: StockLevel): Child {
@@ -114,7 +124,7 @@ export class InventoryView implements View {
       this.#sum()
       this.#table.update(level)?.querySelector('input')?.focus()
       showError('inventory-error')
-      announce(`${saved.name}: ${count(saved.stock)} in stock.`)
+      announce(`${brief(saved.name)}: ${count(saved.stock)} in stock.`)
     } catch (error) {
       showError('inventory-error', error)
       announce(messageOf(error))

@@ -9,6 +9,7 @@ import {
   dateTime,
   percent,
   plural,
+  recent,
   shortCount,
   span,
   timeOfDay,
@@ -22,6 +23,11 @@ const LINKS: Readonly<Record<LiveReport['redis']['status'], string>> = {
   down: 'Away',
   closed: 'Closed',
 }
+
+/** As the server calls a Redis that runs beside it. */
+const HERE = 'local'
+/** As many as there is room for; more would push down what stands below. */
+const SHOWN_REQUESTS = 6
 
 /** What Redis does for you: connection, cache, requests, cost, devices. */
 export class LivePanel {
@@ -43,12 +49,11 @@ export class LivePanel {
     write('per-day', commands.perDay === null ? 'measuring…' : shortCount(commands.perDay))
     showRow('budget', commands.budgetUsed === null ? undefined : percent(commands.budgetUsed))
     showRow('limit', limit === null ? undefined : `${count(limit.remaining)} of ${count(limit.max)}`)
-    write('limit-reset', limit === null ? '' : `, anew in ${span(limit.resetSeconds)}`)
+    showRow('limit-reset', limit === null ? undefined : `in ${span(limit.resetSeconds)}`)
+    const waiting = webhooks === null ? 0 : webhooks.waiting + webhooks.delayed + webhooks.active
     showRow(
       'webhooks',
-      webhooks === null
-        ? undefined
-        : `${count(webhooks.waiting + webhooks.delayed)}, ${count(webhooks.active)} under way, ${count(webhooks.deadLetters)} failed`,
+      webhooks === null ? undefined : `${count(waiting)} waiting, ${count(webhooks.deadLetters)} failed`,
     )
     this.#showRequests(requests)
   }
@@ -59,29 +64,41 @@ export class LivePanel {
       list.replaceChildren(make('li', { class: 'hint' }, 'Redis knows this, and is away. Back when it is.'))
       return
     }
-    list.replaceChildren(...devices.map((device) => this.#device(device)))
+    const focused = document.activeElement?.closest<HTMLElement>('#devices li')?.dataset['id']
+    const lastSeen = [...devices].sort(
+      (one, other) =>
+        Number(other.current) - Number(one.current) || other.lastSeenAt.localeCompare(one.lastSeenAt),
+    )
+    list.replaceChildren(...lastSeen.map((device) => this.#device(device)))
+    if (focused === undefined) return
+    // Whoever stood on a button stays there; where that one is gone, with the list.
+    const same = [...list.querySelectorAll<HTMLElement>('li')].find(
+      ({ dataset }) => dataset['id'] === focused,
+    )
+    const next = same?.querySelector('button') ?? list.querySelector('button') ?? element('redis-title')
+    next.focus()
   }
 
   #showLink({ status, provider, server, latency, since, lastOutage }: LiveReport['redis']): void {
     element('link-dot').dataset['state'] = status
-    const where = status === 'off' ? '' : ` · ${provider}`
+    const where = status === 'off' ? '' : ` · ${provider === HERE ? 'on this machine' : provider}`
     write('link-text', `${LINKS[status]}${where}`)
     const details = [
       ...(status === 'off'
         ? ['Set REDIS_URL to share and keep it']
-        : [server, latency && `round trip ${latency}`]),
+        : [server && capitalized(server), latency && `round trip ${latency.replace('ms', ' ms')}`]),
       status === 'off' ? undefined : `since ${timeOfDay(since)}`,
       lastOutage && `was away for ${span(lastOutage.seconds)}`,
-    ]
-    write('link-detail', details.filter((text) => text !== null && text !== undefined).join(' · '))
+    ].filter((text) => typeof text === 'string')
+    element('link-detail').replaceChildren(...details.flatMap((text) => [make('span', {}, text), ' ']))
   }
 
   #showCache({ hits, misses, hitRate, totalKeys, memoryUsage, buffered }: LiveReport['cache']): void {
     const asked = hits + misses
     write('hit-rate', asked === 0 ? '–' : percent(hitRate / 100))
     write('hits', `${count(hits)}, ${count(misses)}`)
-    const waiting = buffered > 0 ? `, ${plural(buffered, 'edit')} to hand on` : ''
-    write('cache-size', `${plural(totalKeys, 'answer')}, ${bytes(memoryUsage)}${waiting}`)
+    write('cache-size', `${plural(totalKeys, 'answer')}, ${bytes(memoryUsage)}`)
+    showRow('buffered', buffered === 0 ? undefined : plural(buffered, 'edit'))
     element('hit-ring', SVGElement)
       .querySelector('.value')
       ?.setAttribute('stroke-dasharray', `${hitRate} 100`)
@@ -90,21 +107,23 @@ export class LivePanel {
   #showRequests(requests: readonly SeenRequest[]): void {
     if (requests.length === 0) return
     element('requests').replaceChildren(
-      ...requests.map(({ method, route, statusCode, milliseconds, cache, commands }) =>
-        make(
-          'li',
-          {},
-          make('span', { class: 'route' }, make('b', {}, method), ` ${shortRoute(route)}`),
+      ...requests
+        .slice(0, SHOWN_REQUESTS)
+        .map(({ method, route, statusCode, milliseconds, cache, commands }) =>
           make(
-            'span',
-            { class: 'cost' },
-            ...(statusCode >= 400 ? [make('span', { class: 'tag bad' }, String(statusCode))] : []),
-            ...(cache === null ? [] : [make('span', { class: `tag ${cache.toLowerCase()}` }, cache)]),
-            ` ${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`,
-            ...(commands === null ? [] : [` · ${commands} cmd`]),
+            'li',
+            {},
+            make('span', { class: 'route', title: route }, make('b', {}, method), ` ${shortRoute(route)}`),
+            make(
+              'span',
+              { class: 'cost' },
+              ...(statusCode >= 400 ? [make('span', { class: 'tag bad' }, String(statusCode))] : []),
+              ...(cache === null ? [] : [make('span', { class: `tag ${cache.toLowerCase()}` }, cache)]),
+              ` ${milliseconds.toFixed(milliseconds < 10 ? 1 : 0)} ms`,
+              ...(commands === null ? [] : [` · ${commands} cmd`]),
+            ),
           ),
         ),
-      ),
     )
   }
 
@@ -114,12 +133,12 @@ export class LivePanel {
     end.append(spoken(` on ${name}, signed in ${dateTime(createdAt)}`))
     return make(
       'li',
-      {},
+      { 'data-id': id },
       make(
         'span',
         {},
         make('b', {}, name),
-        make('span', { class: 'hint' }, ` last seen ${timeOfDay(lastSeenAt)}`),
+        make('span', { class: 'hint' }, ` last seen ${recent(lastSeenAt)}`),
       ),
       current ? make('span', { class: 'tag' }, 'this one') : end,
     )
@@ -148,7 +167,7 @@ function showRow(id: string, text: string | undefined): void {
 }
 
 function shortRoute(route: string): string {
-  return route.replace(/^\/api\/(?::instanceId\/)?/, '')
+  return route.replace(/^\/(?:api\/)?(?::instanceId\/|vendor\/)?/, '')
 }
 
 /** Of a User-Agent, as far as a person wants to know it. */

@@ -15,6 +15,7 @@ import { StatusDisplay } from './status.js'
 import { type View } from './view.js'
 
 const FIRST_VIEW = 'overview'
+const CART_VIEW = 'cart'
 const LIVE_VIEW = 'redis'
 
 const { instance = '', vendor = '' } = document.body.dataset
@@ -26,7 +27,7 @@ const views = new Map<string, View>([
   ['products', new ProductsView(shop, cart)],
   ['inventory', new InventoryView(shop)],
   ['orders', new OrdersView(shop)],
-  ['cart', cart],
+  [CART_VIEW, cart],
   [LIVE_VIEW, { show: () => Promise.resolve() }],
 ])
 const status = new StatusDisplay()
@@ -51,7 +52,7 @@ const live = new Live(api, {
     if (isBack && shop.user !== undefined) void views.get(current)?.show()
   },
   onSignedOut: () => {
-    signedOut('You were signed out on another device.')
+    signedOut('You were signed out on another device or in another tab.')
   },
 })
 
@@ -59,12 +60,16 @@ api.onSignedOut = () => {
   if (shop.user !== undefined) signedOut('You are no longer signed in.')
 }
 
+const PAGE_TITLE = document.title
+let lastUserId: string | undefined
+
 /** The view that the address names; the last one where it names none, such as a place in the page. */
 let current = FIRST_VIEW
 
 function showView(): void {
   const named = location.hash.slice(1)
   if (views.has(named)) current = named
+  if (current === CART_VIEW && !shop.mayEdit) current = FIRST_VIEW
   document.body.dataset['view'] = current
   for (const section of document.querySelectorAll<HTMLElement>('.view')) {
     section.hidden = section.dataset['view'] !== current
@@ -72,6 +77,7 @@ function showView(): void {
   for (const link of element('views').querySelectorAll('a')) {
     if (link.hash === `#${current}`) {
       link.setAttribute('aria-current', 'page')
+      document.title = `${link.firstChild?.textContent ?? ''} · ${PAGE_TITLE}`
       link.scrollIntoView({ block: 'nearest', inline: 'nearest' })
     } else link.removeAttribute('aria-current')
   }
@@ -79,6 +85,12 @@ function showView(): void {
 }
 
 function signedIn(user: SignedIn): void {
+  // What another user has seen here is not left to this one.
+  if (lastUserId !== undefined && lastUserId !== user.userId) {
+    location.reload()
+    return
+  }
+  lastUserId = user.userId
   shop.user = user
   signInView.hide()
   element('user-name').textContent = user.userId.replace(/^demo-/, '')
@@ -91,7 +103,7 @@ function signedIn(user: SignedIn): void {
     element('own-shop', HTMLAnchorElement).href = `/dashboard?instance=${instanceOf(user.tenantId ?? '')}`
     return
   }
-  document.body.dataset['admin'] = String(shop.isAdmin)
+  element('cart-link').hidden = !shop.mayEdit
   if (shop.isAdmin) void offerVendors()
   else void cart.load()
   showView()
@@ -103,6 +115,7 @@ function signedOut(why?: string): void {
   showSignedInParts(false)
   for (const id of ['user', 'refused', 'vendors']) element(id).hidden = true
   for (const section of document.querySelectorAll<HTMLElement>('.view')) section.hidden = true
+  document.title = PAGE_TITLE
   signInView.show(why)
   element('password').focus()
 }

@@ -2,7 +2,7 @@ import { announce, messageOf, showError } from './announce.js'
 import { type Answer } from './api.js'
 import { type Order } from './api-types.js'
 import { DataTable } from './data-table.js'
-import { type Child, element, make } from './dom.js'
+import { type Child, element, given, make } from './dom.js'
 import { capitalized, count, dateTime, money } from './format.js'
 import { SearchList } from './search-list.js'
 import { type Shop } from './shop.js'
@@ -26,7 +26,7 @@ export class OrdersView implements View {
       'Orders, the newest first',
       [
         { title: 'Order', kind: 'name', cell: ({ id }) => id },
-        { title: 'Product', cell: ({ productId }) => shop.nameOf(productId) },
+        { title: 'Product', cell: ({ productId }) => given(shop.nameOf(productId)) },
         { title: 'Quantity', kind: 'number', cell: ({ quantity }) => count(quantity) },
         { title: 'Total', kind: 'number', cell: ({ totalCents }) => money(totalCents) },
         { title: 'Placed', cell: ({ createdAt }) => dateTime(createdAt) },
@@ -40,7 +40,12 @@ export class OrdersView implements View {
       many: 'orders',
       pageSize: PAGE,
       ask: (query, signal) => this.#orders(query, signal),
-      summary: ({ size }) => (size === 0 ? 'No order matches.' : `${count(size)} shown.`),
+      summary: ({ size, search, more }) =>
+        size === 0
+          ? search === ''
+            ? 'This shop has no orders yet.'
+            : `No order matches “${search}”.`
+          : `${count(size)} shown${more ? ', there are more' : ''}.`,
     })
     shop.onChange(() => {
       this.#list.stale = true
@@ -84,7 +89,7 @@ export class OrdersView implements View {
       showError('orders-error', error)
       announce(messageOf(error))
     } finally {
-      this.#table.update(order)?.querySelector('select')?.focus()
+      this.#table.update(order)
     }
   }
 }

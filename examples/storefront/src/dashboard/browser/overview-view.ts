@@ -1,15 +1,16 @@
 import { showError } from './announce.js'
-import { type ShopMetrics, type Snapshot } from './api-types.js'
+import { type Order, type ShopMetrics, type Snapshot } from './api-types.js'
 import { Chart } from './chart.js'
 import { DataTable } from './data-table.js'
-import { draw, element, make } from './dom.js'
-import { capitalized, count, money, percent, shortCount, shortMoney, wholeMoney } from './format.js'
+import { draw, element, given, make } from './dom.js'
+import { capitalized, count, day, money, percent, shortCount, shortMoney, wholeMoney } from './format.js'
 import { salesBuckets } from './sales-buckets.js'
 import { type Shop } from './shop.js'
 import { type View } from './view.js'
 
 const DAY_MS = 86_400_000
-const WIDEST = '730'
+/** Shown up to the last order where there is none in the time that was chosen. */
+const LAST_DAYS = 90
 const BEST_SHOWN = 6
 
 /** Revenue and orders over a time, and what they consist of. */
@@ -32,14 +33,13 @@ export class OverviewView implements View {
   #underWay = new AbortController()
   #stale = true
   #loading = false
+  #drawn = false
 
   constructor(shop: Shop) {
     this.#shop = shop
     element('range').addEventListener('change', () => void this.#load())
-    element('wider').addEventListener('click', () => {
-      element('range', HTMLSelectElement).value = WIDEST
-      void this.#load()
-      element('range').focus()
+    element('to-last-order').addEventListener('click', () => {
+      this.#showTo(element('to-last-order').dataset['date'] ?? '')
     })
     shop.onChange(() => {
       this.#stale = true
@@ -55,30 +55,67 @@ export class OverviewView implements View {
     this.#underWay = new AbortController()
     const { signal } = this.#underWay
     element('overview').setAttribute('aria-busy', 'true')
+    element('overview-status').textContent = 'Loading…'
     this.#loading = true
     try {
       const path = `/api/vendor/analytics/snapshot?${this.#query().toString()}`
       const { body } = await this.#shop.api.ask<Snapshot>(path, { signal })
       this.#draw(body)
+      if (body.orderCount === 0) await this.#offerLastOrder(signal)
       this.#stale = false
+      this.#drawn = true
       showError('overview-error')
     } catch (error) {
-      if (!signal.aborted) showError('overview-error', error, () => void this.#load())
+      if (!signal.aborted) showError('overview-error', error, () => void this.show())
     } finally {
       if (!signal.aborted) {
         this.#loading = false
+        // Without figures there is nothing but their titles.
+        element('overview').hidden = !this.#drawn
         element('overview').removeAttribute('aria-busy')
+        element('overview-status').textContent = ''
       }
     }
   }
 
+  /** Where a shop has not sold for long, its figures stand where it did. */
+  async #offerLastOrder(signal: AbortSignal): Promise<void> {
+    const button = element('to-last-order')
+    const text = element('overview-empty-text')
+    button.hidden = true
+    text.textContent = 'No orders in this time.'
+    const path = this.#shop.path('/orders?limit=1')
+    const answer = await this.#shop.api.ask<Order[]>(path, { signal }).catch(() => undefined)
+    if (answer === undefined) return
+    const [last] = answer.body
+    if (last === undefined) {
+      text.textContent = 'This shop has no orders yet.'
+      return
+    }
+    button.hidden = false
+    button.dataset['date'] = last.createdAt.slice(0, 10)
+    button.textContent = `Show the ${LAST_DAYS} days up to the last one, ${day(last.createdAt)}`
+  }
+
+  #showTo(date: string): void {
+    const range = element('range', HTMLSelectElement)
+    range.querySelector('[data-to]')?.remove()
+    const option = make('option', { value: LAST_DAYS, 'data-to': date }, `${LAST_DAYS} days to ${day(date)}`)
+    range.append(option)
+    option.selected = true
+    range.focus()
+    void this.#load()
+  }
+
   #query(): URLSearchParams {
-    const days = Number(element('range', HTMLSelectElement).value)
+    const [chosen] = element('range', HTMLSelectElement).selectedOptions
+    const days = Number(chosen?.value)
+    const lastMs = Date.parse(chosen?.dataset['to'] ?? new Date().toISOString())
     const isoDate = (timeMs: number): string => new Date(timeMs).toISOString().slice(0, 10)
     return new URLSearchParams({
       instance: this.#shop.instanceId,
-      dateFrom: isoDate(Date.now() - (days - 1) * DAY_MS),
-      dateTo: isoDate(Date.now()),
+      dateFrom: isoDate(lastMs - (days - 1) * DAY_MS),
+      dateTo: isoDate(lastMs),
     })
   }
 
@@ -92,17 +129,20 @@ export class OverviewView implements View {
     show('figure-average', money(snapshot.averageOrderCents))
     show('figure-units', `${count(snapshot.unitsSold)} units sold`)
     show('figure-low', count(inventory.lowStockCount))
-    show(
-      'figure-stock',
-      `of ${count(inventory.productCount)}, worth ${wholeMoney(inventory.stockValueCents)}`,
-    )
+    show('figure-stock', `of ${count(inventory.productCount)} products`)
     showDelta('delta-revenue', revenueCents, previous.revenueCents)
     showDelta('delta-orders', orderCount, previous.orderCount)
     element('overview-empty').hidden = orderCount > 0
     element('charts').hidden = orderCount === 0
-    const buckets = salesBuckets(snapshot.byDay, snapshot.dateFrom, snapshot.dateTo)
-    this.#revenue.show(buckets.map((bucket) => ({ ...bucket, value: bucket.revenueCents })))
-    this.#orders.show(buckets.map((bucket) => ({ ...bucket, value: bucket.orderCount })))
+    const { unit, buckets } = salesBuckets(snapshot.byDay, snapshot.dateFrom, snapshot.dateTo)
+    this.#revenue.show(
+      buckets.map((bucket) => ({ ...bucket, value: bucket.revenueCents })),
+      unit,
+    )
+    this.#orders.show(
+      buckets.map((bucket) => ({ ...bucket, value: bucket.orderCount })),
+      unit,
+    )
     const byStatus = snapshot.byStatus.map((each) => ({
       label: capitalized(each.status),
       part: each.orderCount / Math.max(orderCount, 1),
@@ -143,7 +183,7 @@ export class OverviewView implements View {
       table.set(body.vendors)
       element('shops').hidden = false
     } catch (error) {
-      showError('overview-error', error)
+      showError('overview-error', error, () => void this.#loadShops())
     }
   }
 }
@@ -165,7 +205,7 @@ function showBars(id: string, bars: readonly { label: string; part: number; valu
       make(
         'li',
         {},
-        make('span', { class: 'bar-label' }, label),
+        make('span', { class: 'bar-label' }, given(label)),
         make('span', { class: 'bar-value' }, value),
         draw(
           'svg',

@@ -2,8 +2,8 @@ import { announce, messageOf } from './announce.js'
 import { type Product } from './api-types.js'
 import { type CartView } from './cart-view.js'
 import { type Column, DataTable } from './data-table.js'
-import { type Child, button, make, spoken } from './dom.js'
-import { centsOf, count, money } from './format.js'
+import { type Child, button, given, make, spoken } from './dom.js'
+import { brief, centsOf, count, money } from './format.js'
 import { SearchList } from './search-list.js'
 import { type Shop } from './shop.js'
 import { type View } from './view.js'
@@ -30,7 +30,9 @@ export class ProductsView implements View {
       ask: (query, signal) => shop.products(query, signal),
       summary: ({ size, search, more }) =>
         size === 0
-          ? `No product matches “${search}”.`
+          ? search === ''
+            ? 'This shop has no products yet.'
+            : `No product matches “${search}”.`
           : `${count(size)} shown${more ? ', there are more' : ''}.`,
     })
     shop.onChange(() => {
@@ -44,7 +46,7 @@ export class ProductsView implements View {
 
   #columns(): Column<Product>[] {
     return [
-      { title: 'Product', kind: 'name', cell: ({ name }) => name },
+      { title: 'Product', kind: 'name', cell: ({ name }) => given(name) },
       { title: 'SKU', cell: ({ sku }) => sku },
       { title: 'Price', kind: 'number', cell: ({ priceCents }) => money(priceCents) },
       { title: 'In stock', kind: 'number', cell: stockCell },
@@ -73,7 +75,12 @@ export class ProductsView implements View {
       inputmode: 'decimal',
     })
     const stock = input({ label: 'In stock', value: String(product.stock), inputmode: 'numeric' })
-    const problem = make('p', { class: 'notice bad', role: 'alert', hidden: true })
+    const problem = make('p', {
+      id: `problem-${product.id}`,
+      class: 'notice bad',
+      role: 'alert',
+      hidden: true,
+    })
     const form = make(
       'form',
       { id: `edit-${product.id}`, class: 'edit', novalidate: true },
@@ -116,11 +123,14 @@ export class ProductsView implements View {
       problem: HTMLElement
     },
   ): Promise<void> {
+    if (form.ariaBusy === 'true') return
     const priceCents = centsOf(price.value)
     const wrong = (field: HTMLInputElement, text: string): void => {
       problem.textContent = text
       problem.hidden = false
+      for (const each of [name, price, stock]) each.removeAttribute('aria-invalid')
       field.setAttribute('aria-invalid', 'true')
+      field.setAttribute('aria-describedby', problem.id)
       field.focus()
     }
     if (name.value.trim() === '') {
@@ -141,7 +151,7 @@ export class ProductsView implements View {
       const saved = await this.#shop.changeProduct(product.id, change)
       this.#list.stale = false
       this.#done(saved)
-      announce(`Saved ${saved.name}.`)
+      announce(`Saved ${brief(saved.name)}.`)
     } catch (error) {
       problem.textContent = messageOf(error)
       problem.hidden = false

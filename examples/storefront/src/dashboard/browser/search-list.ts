@@ -63,7 +63,7 @@ export class SearchList<Row> {
     if (append && this.#nextCursor !== null) query.set('cursor', this.#nextCursor)
     this.#loading = true
     table.busy = true
-    if (table.size === 0) element(`${many}-status`).textContent = `Loading ${many}…`
+    if (table.size === 0) table.say(`Loading ${many}…`)
     try {
       const { body, nextCursor } = await ask(query, signal)
       if (signal.aborted) return
@@ -74,11 +74,11 @@ export class SearchList<Row> {
       showError(`${many}-error`)
       const more = nextCursor !== null
       element(`${many}-more`).hidden = !more
-      element(`${many}-status`).textContent = summary({ size: table.size, search, more })
+      table.say(summary({ size: table.size, search, more }))
     } catch (error) {
       if (signal.aborted) return
       showError(`${many}-error`, error, () => void this.#load({ append }))
-      element(`${many}-status`).textContent = ''
+      table.say('')
     } finally {
       if (!signal.aborted) {
         this.#loading = false

@@ -1,7 +1,9 @@
 import { showError } from './announce.js'
-import { type Api } from './api.js'
+import { type Api, Refusal } from './api.js'
 import { type SignedIn } from './api-types.js'
 import { element } from './dom.js'
+
+const SESSIONS_AWAY = 'STAY_SESSION_UNAVAILABLE'
 
 /** The form for whoever is not signed in. */
 export class SignInView {
@@ -12,6 +14,7 @@ export class SignInView {
       void submit()
     })
     const submit = async (): Promise<void> => {
+      if (form.ariaBusy === 'true') return
       form.setAttribute('aria-busy', 'true')
       const password = element('password', HTMLInputElement)
       try {
@@ -20,7 +23,7 @@ export class SignInView {
         showError('sign-in-error')
         onSignedIn(user)
       } catch (error) {
-        showError('sign-in-error', error)
+        showError('sign-in-error', explained(error))
         password.focus()
       } finally {
         form.removeAttribute('aria-busy')
@@ -40,4 +43,10 @@ export class SignInView {
     element('sign-in-why').hidden = true
     showError('sign-in-error')
   }
+}
+
+/** What sessions are kept in is away, which the session plugin tells developers, not whoever signs in. */
+function explained(error: unknown): unknown {
+  if (!(error instanceof Refusal) || error.code !== SESSIONS_AWAY) return error
+  return new Error('Sign-ins wait until Redis is back; this page says when it is. Nobody was signed out.')
 }
