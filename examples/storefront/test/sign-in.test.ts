@@ -28,6 +28,16 @@ t.test('signing in answers who it is, signing out ends it', async (t) => {
   t.match(response.headers['set-cookie'], /HttpOnly.*SameSite=Lax/i)
   await client.signIn()
   t.match((await client.send('GET', '/auth/session')).json(), { userId: 'demo-vendor-1', csrfToken: String })
+  const signedIn = await client.send('POST', '/auth/login', {
+    email: 'vendor-1@demo.test',
+    password: DEMO_PASSWORD,
+  })
+  const cookie = signedIn.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+  for (const when of ['at once', 'and whenever it is asked for']) {
+    const { body } = await app.inject({ url: '/auth/session', headers: { cookie } })
+    t.equal(body, signedIn.body, when)
+  }
+  await client.signIn()
   t.equal((await client.send('POST', '/auth/logout')).statusCode, 204)
   t.match((await client.send('GET', '/auth/session')).json(), { statusCode: 401 })
   t.equal((await visitor.send('GET', '/auth/session')).statusCode, 401)

@@ -1,11 +1,18 @@
 import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { type Principal, type Sessions } from '@stayfast/session'
-import { type FastifyReply } from 'fastify'
+import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { errorResponses } from '../api/error-response.js'
 import { SessionNotFoundError, SignInFailedError } from '../errors.js'
 import { principalOf } from './principal-of.js'
 import { type Users } from './users.js'
+
+declare module 'fastify' {
+  interface Session {
+    /** The token that this session was given, so that it is told the same one whenever it asks. */
+    csrfToken?: string
+  }
+}
 
 /** Of an address: enough for who mistypes, too few for who guesses. */
 const signInLimit = { max: 20, timeWindow: '15 minutes' }
@@ -54,11 +61,12 @@ export const authRoutes: FastifyPluginCallbackTypebox<{
       const { id: userId, vendorId: tenantId, roles } = user
       const principal = await sessions.login(request, { userId, tenantId, roles })
       onSessionsChanged(userId)
-      return answer(sessions, principal, reply)
+      return answer(sessions, principal, request, reply)
     },
   )
 
   app.post(
+      request.session.csrfToken = sessions.csrfToken(reply)
     '/logout',
     { schema: { ...about, summary: 'Sign out', response: { 204: Type.Null(), ...errorResponses } } },
     async (request, reply) => {
@@ -75,7 +83,7 @@ export const authRoutes: FastifyPluginCallbackTypebox<{
       ...signedIn,
       schema: { ...about, summary: 'Who is signed in', response: { 200: SignedIn, ...errorResponses } },
     },
-    (request, reply) => answer(sessions, principalOf(request), reply),
+    (request, reply) => answer(sessions, principalOf(request), request, reply),
   )
 
   app.get(
@@ -123,5 +131,7 @@ function answer(
   reply: FastifyReply,
 ): { userId: string; tenantId: string | null; roles: string[]; csrfToken: string } {
   reply.header('cache-control', 'no-store')
-  return { userId, tenantId: tenantId ?? null, roles: [...roles], csrfToken: sessions.csrfToken(reply) }
+  const csrfToken = session.csrfToken ?? sessions.csrfToken(reply)
+  return { userId, tenantId: tenantId ?? null, roles: [...roles], csrfToken }
 }
+  { session }: FastifyRequest,
