@@ -85,6 +85,17 @@ t.test('what changes something needs the CSRF token and no foreign origin', asyn
   const login = { method: 'POST', url: '/auth/login', payload } as const
   t.equal((await app.inject({ ...login, headers: { origin: 'https://evil.test' } })).statusCode, 403)
   t.equal((await app.inject(login)).statusCode, 200, 'a program sends none')
+  const install = { method: 'POST', url: '/api/instances', payload: { instance: own } } as const
+  for (const origin of ['https://evil.test', 'null', 'http://localhost:81', 'no origin']) {
+    t.match(
+      (await app.inject({ ...install, headers: { origin } })).json(),
+      { statusCode: 403, code: 'SHOP_ORIGIN_FOREIGN' },
+      origin,
+    )
+  }
+  for (const headers of [{}, { cookie }, { origin: 'http://localhost:80' }]) {
+    t.equal((await app.inject({ ...install, headers })).statusCode, 200, JSON.stringify(Object.keys(headers)))
+  }
 })
 
 t.test(
