@@ -135,6 +135,13 @@ t.test('a user has one cart for each vendor, and buys what is in it once', async
   const again = await shop.ask('POST', '/checkout', undefined, { 'idempotency-key': 'one' })
   t.equal(again.statusCode, 201)
   t.same(again.json(), bought.json())
+  for (const [length, statusCode] of [
+    [255, 409],
+    [256, 400],
+  ] as const) {
+    const answer = await shop.ask('POST', '/checkout', undefined, { 'idempotency-key': 'k'.repeat(length) })
+    t.equal(answer.statusCode, statusCode, `a key of ${length} characters, and an empty cart`)
+  }
   await shop.ask('PUT', '/cart', { items })
   const short = await shop.ask('POST', '/checkout', undefined, { 'idempotency-key': 'two' })
   t.match(short.json(), { statusCode: 409, code: 'SHOP_STOCK_SHORT' })
