@@ -1,4 +1,5 @@
 import { freePort, startProcess, type ManagedProcess, type ProcessOptions } from '@stayfast/test-kit'
+import { connect } from 'node:net'
 import { availableParallelism, loadavg } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import t, { type Test } from 'tap'
@@ -53,6 +54,15 @@ function signIn(address: string): Promise<Response> {
   })
 }
 
+/** Sends what no client would, and reads until the server closes the connection. */
+async function sendRaw(port: number, request: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(request)
+  let answer = ''
+  for await (const chunk of socket) answer += String(chunk)
+  return answer
+}
+
 function cookiesOf({ headers }: Response): string {
   return headers
     .getSetCookie()
@@ -96,6 +106,22 @@ t.test('the server starts, serves and ends', async (t) => {
   t.test('a second process is refused its port and its data, each with what to do', async (t) => {
     await refused(t, { PORT: String(port) }, /^SHOP_ADDRESS_IN_USE: .*PORT=0/)
     await refused(t, { DATA_DIR: directory }, /^SHOP_DATA_DIR_IN_USE: .*DATABASE_URL/)
+  })
+
+  t.test('what cannot be read as HTTP is refused in the shape of every error', async (t) => {
+    for (const [request, statusCode] of [
+      [`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: shop\r\n\r\n`, 431],
+      ['GET / HTTP/1.1\r\nHost: shop\r\nno header\r\n\r\n', 400],
+    ] as const) {
+      const answer = await sendRaw(port, request)
+      t.match(answer, new RegExp(`^HTTP/1.1 ${statusCode} .*\r\n`))
+      t.match(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))), {
+        statusCode,
+        code: /^SHOP_/,
+        error: String,
+        message: String,
+      })
+    }
   })
 
   t.test('its log is one JSON object a line, without the query of any request', async (t) => {
