@@ -3,7 +3,7 @@ import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CatalogueSource } from '../config.js'
-import { CatalogueLockedError } from '../errors.js'
+import { CatalogueLockedError, DataDirInUseError, DataDirUnusableError } from '../errors.js'
 import { DataDirLock } from './data-dir-lock.js'
 import { type Database, type Queryable } from './database.js'
 import { generateCatalogue } from './generate.js'
@@ -56,8 +56,7 @@ async function openLoaded(
 }
 
 async function openDirectory(directory: string): Promise<Database> {
-  await mkdir(directory, { recursive: true })
-  const lock = await DataDirLock.acquire(directory)
+  const lock = await lockDirectory(directory)
   try {
     const database = new PgliteDatabase(await openKept(directory))
     return {
@@ -71,6 +70,16 @@ async function openDirectory(directory: string): Promise<Database> {
   } catch (error) {
     await lock.release()
     throw error
+  }
+}
+
+async function lockDirectory(directory: string): Promise<DataDirLock> {
+  try {
+    await mkdir(directory, { recursive: true })
+    return await DataDirLock.acquire(directory)
+  } catch (error) {
+    if (error instanceof DataDirInUseError || !(error instanceof Error)) throw error
+    throw new DataDirUnusableError(directory, error.message, { cause: error })
   }
 }
 
