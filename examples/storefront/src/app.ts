@@ -92,6 +92,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
         appSecret: config.appSecret,
         allowBareId: !config.production,
       },
+      requestLimit: config.limit.max,
       webhooks: {
         secrets: config.webhookSecrets,
         demo: !config.production,

@@ -45,6 +45,8 @@ export interface StorefrontParts {
   requests: RequestWatch
   scope: VendorScope
   references: ReferenceRules
+  /** Requests that an address may send in a window; 0 turns limits off. */
+  requestLimit: number
   webhooks: WebhookRules
 }
 
@@ -88,6 +90,7 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     prefix: '/auth',
     users: new Users(database),
     sessions,
+    requestLimit: parts.requestLimit,
     onSessionsChanged: (userId) => {
       app.liveStreams.sessionsChanged(userId)
     },

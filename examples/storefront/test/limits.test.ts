@@ -41,3 +41,17 @@ t.test('whoever guesses passwords is stopped early, and told when to come again'
   t.match(refused.json(), { statusCode: 429, code: String })
   t.equal(await statusOf(app, '/nowhere'), 404, 'and nothing else of that address')
 })
+
+t.test('guessing is never allowed more than anything else', async (t) => {
+  const app = await openStorefront(t, { RATE_LIMIT_MAX: '3' }, catalogue)
+  const answers: number[] = []
+  for (let count = 0; count < 5; count += 1) {
+    const { statusCode } = await app.inject({
+      method: 'POST',
+      url: '/auth/login',
+      payload: { email: 'vendor-1@demo.test', password: DEMO_PASSWORD },
+    })
+    answers.push(statusCode)
+  }
+  t.same(answers, [200, 200, 200, 429, 429])
+})

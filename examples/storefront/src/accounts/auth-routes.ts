@@ -15,7 +15,7 @@ declare module 'fastify' {
 }
 
 /** Of an address: enough for who mistypes, too few for who guesses. */
-const signInLimit = { max: 20, timeWindow: '15 minutes' }
+const MOST_SIGN_INS = 20
 const Text = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*$' })
 const Credentials = Type.Object({ email: Text, password: Text }, { additionalProperties: false })
 const SignedIn = Type.Object({
@@ -36,10 +36,16 @@ const Session = Type.Object({
 export const authRoutes: FastifyPluginCallbackTypebox<{
   users: Users
   sessions: Sessions
+  /** Of everything else, for an address: sign-ins are never allowed more. 0 turns limits off. */
+  requestLimit: number
   /** Somebody signed in or out, here or elsewhere. */
   onSessionsChanged: (userId: string) => void
-}> = (app, { users, sessions, onSessionsChanged }, done) => {
+}> = (app, { users, sessions, requestLimit, onSessionsChanged }, done) => {
   const about = { tags: ['sign-in'] }
+  const signInLimit = {
+    max: requestLimit === 0 ? MOST_SIGN_INS : Math.min(MOST_SIGN_INS, requestLimit),
+    timeWindow: '15 minutes',
+  }
   const signedIn = { onRequest: sessions.requireAuth }
 
   app.post(
@@ -60,13 +66,13 @@ export const authRoutes: FastifyPluginCallbackTypebox<{
       if (user === undefined) throw new SignInFailedError()
       const { id: userId, vendorId: tenantId, roles } = user
       const principal = await sessions.login(request, { userId, tenantId, roles })
+      request.session.csrfToken = sessions.csrfToken(reply)
       onSessionsChanged(userId)
       return answer(sessions, principal, request, reply)
     },
   )
 
   app.post(
-      request.session.csrfToken = sessions.csrfToken(reply)
     '/logout',
     { schema: { ...about, summary: 'Sign out', response: { 204: Type.Null(), ...errorResponses } } },
     async (request, reply) => {
@@ -128,10 +134,10 @@ export const authRoutes: FastifyPluginCallbackTypebox<{
 function answer(
   sessions: Sessions,
   { userId, tenantId, roles }: Principal,
+  { session }: FastifyRequest,
   reply: FastifyReply,
 ): { userId: string; tenantId: string | null; roles: string[]; csrfToken: string } {
   reply.header('cache-control', 'no-store')
   const csrfToken = session.csrfToken ?? sessions.csrfToken(reply)
   return { userId, tenantId: tenantId ?? null, roles: [...roles], csrfToken }
 }
-  { session }: FastifyRequest,
