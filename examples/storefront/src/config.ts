@@ -31,6 +31,7 @@ export interface StorefrontConfig {
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const SHORTEST_SECRET = 32
 const MADE_UP_PASSWORD_BYTES = 9
+const LARGEST_COUNT = 999_999_999
 
 /** Reads the configuration; an empty variable counts as unset. Throws coded errors that name the remedy. */
 export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
@@ -63,8 +64,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
 
 function readCount(name: string, value: string, least: number): number {
   const count = Number(value)
-  if (/^\d{1,9}$/.test(value) && count >= least) return count
-  throw new ConfigInvalidError(name, `is "${value}": set it to a whole number of at least ${least}`)
+  if (/^\d+$/.test(value) && count >= least && count <= LARGEST_COUNT) return count
+  throw new ConfigInvalidError(
+    name,
+    `is "${value}": set it to a whole number from ${least} to ${LARGEST_COUNT}`,
+  )
 }
 
 function readDemoPassword(value: string | undefined): StorefrontConfig['demoPassword'] {
