@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { ConfigInvalidError, SessionSecretMissingError } from './errors.js'
 import { secretList } from './secret-list.js'
 import { readWebhookSecrets, type WebhookSecrets } from './webhooks/webhook-secrets.js'
@@ -132,5 +132,10 @@ function readSessionSecrets(
     if (production) throw new ConfigInvalidError('SESSION_SECRET', problem)
     warn(`SESSION_SECRET ${problem}`)
   }
-  return secrets
+  return secrets.map(longEnough)
+}
+
+/** As hard to guess as before: only what the session needs in length, the same in every process. */
+function longEnough(secret: string): string {
+  return secret.length < SHORTEST_SECRET ? createHash('sha256').update(secret).digest('base64url') : secret
 }
