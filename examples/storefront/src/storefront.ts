@@ -83,7 +83,7 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
   await app.register(async (open) => {
     open.addHook('onRoute', isTheSameForEverybody)
     await open.register(statusRoutes, { redis })
-    await open.register(dashboardRoutes, { instances, references, vendors: new Vendors(database) })
+    await open.register(dashboardRoutes, { instances, references, vendors: new Vendors(database), cache })
   })
   await app.register(liveDashboard, { redis, health, cache, requests, sessions })
   await app.register(authRoutes, {
