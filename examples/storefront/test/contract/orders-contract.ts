@@ -139,6 +139,21 @@ export function ordersContract(t: Test, shop: StorefrontClient): void {
     t.ok(Date.now() - Date.parse(dateTo) < 2 * dayMs)
   })
 
+  t.test('a time stands for its day in UTC', async (t) => {
+    const days = await shop.send('GET', snapshotUrl('&dateFrom=2026-03-01&dateTo=2026-03-10'))
+    for (const [from, to] of [
+      ['2026-03-01T00:00:00.000Z', '2026-03-10T23:59:59.999Z'],
+      ['2026-03-01T00:00:00Z', '2026-03-10'],
+      ['2026-03-01T12:00:00', '2026-03-10T00:00:00'],
+      ['2026-02-28T23:00:00-05:00', '2026-03-11T01:00:00+02:00'],
+    ]) {
+      const query = new URLSearchParams({ dateFrom: from ?? '', dateTo: to ?? '' })
+      const times = await shop.send('GET', snapshotUrl(`&${query.toString()}`))
+      t.equal(times.body, days.body, query.toString())
+      t.equal(times.headers['x-cache'], 'HIT')
+    }
+  })
+
   t.test('a range without orders is zeros', async (t) => {
     const response = await shop.send('GET', snapshotUrl('&dateFrom=1990-01-01&dateTo=1990-01-01'))
     t.match(response.json(), {
@@ -151,7 +166,16 @@ export function ordersContract(t: Test, shop: StorefrontClient): void {
   })
 
   t.test('a date that is none, or a range that ends before it begins, is 400', async (t) => {
-    for (const query of ['dateFrom=soon', 'dateTo=2026-02-30', 'dateFrom=2026-03-02&dateTo=2026-03-01']) {
+    for (const query of [
+      'dateFrom=soon',
+      'dateTo=2026-02-30',
+      'dateFrom=2026-03-02&dateTo=2026-03-01',
+      'dateFrom=2026-02-30T00:00:00Z',
+      'dateFrom=2026-03-01T25:00:00Z',
+      'dateFrom=2026-03-01T23:59:60Z',
+      'dateFrom=2026-03-01T00:00:00Z&dateFrom=2026-03-01',
+      'dateTo=0001-01-01T00:00:00Z',
+    ]) {
       const response = await shop.send('GET', snapshotUrl(`&${query}`))
       t.match(response.json(), { statusCode: 400, code: /^SHOP_/ }, query)
     }
