@@ -65,6 +65,42 @@ t.test('a transaction that fails leaves nothing, and its connection is used agai
   t.not(row?.['name'], 'gone')
 })
 
+t.test('transactions that wait for each other are both done', async (t) => {
+  if (postgres.kind === 'pglite') {
+    t.comment('PGlite has one session, where nobody waits for another')
+    t.end()
+    return
+  }
+  const database = await open()
+  t.teardown(() => database.close())
+  let begun = 0
+  let goOn = (): void => undefined
+  const bothBegun = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const sell = (first: string, second: string): Promise<void> =>
+    database.transaction(async (transaction) => {
+      const take = `update storefront.products set stock = stock - 1 where vendor_id = 'vendor-1' and id = $1`
+      await transaction.query(take, [first])
+      begun += 1
+      if (begun === 2) goOn()
+      await bothBegun
+      await transaction.query(take, [second])
+    })
+  const products = new Products(database)
+  await products.changeAll('vendor-1', [
+    { id: 'p-1-70', stock: 10 },
+    { id: 'p-1-71', stock: 10 },
+  ])
+  await Promise.all([sell('p-1-70', 'p-1-71'), sell('p-1-71', 'p-1-70')])
+  const left = (await products.stock('vendor-1')).filter(({ productId }) => /^p-1-7[01]$/.test(productId))
+  t.same(
+    left.map(({ stock }) => stock),
+    [8, 8],
+    'each once',
+  )
+})
+
 t.test('a Postgres that is not there stops the start, without its URL in the message', async (t) => {
   const nobody = 'postgres://shop:hunter2@127.0.0.1:1/shop'
   await t.rejects(
