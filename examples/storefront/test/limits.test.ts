@@ -23,6 +23,9 @@ t.test('two processes admit as many as one, and still refuse after a restart', a
   }
   t.equal(answers.filter((status) => status === 404).length, 10)
   t.equal(answers.filter((status) => status === 429).length, 4)
+  const { headers } = (await apps[0]?.inject('/nowhere')) ?? {}
+  t.match(headers, { ratelimit: /r=0/, 'x-ratelimit-limit': '10', 'x-ratelimit-remaining': '0' })
+  t.match(headers, { 'retry-after': /^\d+$/ }, 'in the words of the draft and in those that are older')
   const restarted = await openStorefront(t, environment, catalogue)
   t.equal(await statusOf(restarted, '/nowhere'), 429)
   for (const path of ['/', '/api/v1/health', '/livez', '/readyz', '/dashboard', '/webhooks/shopify']) {
