@@ -165,6 +165,25 @@ export function ordersContract(t: Test, shop: StorefrontClient): void {
     })
   })
 
+  t.test('products beyond price are figures as well', async (t) => {
+    const most = 2_147_483_647
+    const treasure = { name: 'Treasure', priceCents: most, stock: most }
+    const ids: string[] = []
+    for (const name of ['One', 'Two', 'Three']) {
+      const added = await shop.ask('POST', '/products', { ...treasure, name })
+      t.equal(added.statusCode, 201)
+      ids.push(added.json<{ id: string }>().id)
+      const { statusCode, body } = await shop.send('GET', snapshotUrl(''))
+      t.equal(statusCode, 200, body)
+    }
+    const { inventory } = (await shop.send('GET', snapshotUrl(''))).json<Snapshot>()
+    t.equal(inventory.stockValueCents, Number.MAX_SAFE_INTEGER)
+    const sold = await shop.ask('POST', '/orders', { productId: ids[0], quantity: 10_000 })
+    t.match(sold.json(), { totalCents: most * 10_000 })
+    t.equal((await shop.send('GET', snapshotUrl(''))).statusCode, 200)
+    for (const id of ids) t.equal((await shop.ask('DELETE', `/products/${id}`)).statusCode, 204)
+  })
+
   t.test('a date that is none, or a range that ends before it begins, is 400', async (t) => {
     for (const query of [
       'dateFrom=soon',
@@ -195,7 +214,7 @@ interface Snapshot extends Sales {
   byDay: (Sales & { date: string })[]
   byWeekday: Sales[]
   topProducts: object[]
-  inventory: { productCount: number }
+  inventory: { productCount: number; stockValueCents: number }
 }
 
 function snapshotUrl(query: string): string {
