@@ -85,3 +85,18 @@ t.test('a lock that somebody else holds by now is not released', async (t) => {
   await lock.release()
   t.equal(await readFile(path, 'utf8'), 'another')
 })
+
+t.test('a directory that cannot be one is refused with what to do', async (t) => {
+  const directory = t.testdir({ file: '' })
+  const cases = [
+    { path: join(directory, 'file'), cause: 'EEXIST' },
+    { path: join(directory, 'file', 'data'), cause: 'ENOTDIR' },
+  ]
+  for (const { path, cause } of cases) {
+    await t.rejects(open(path), {
+      code: 'SHOP_DATA_DIR_UNUSABLE',
+      message: new RegExp(`${cause}.*DATA_DIR`),
+      cause: { code: cause },
+    })
+  }
+})

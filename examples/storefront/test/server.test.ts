@@ -159,10 +159,6 @@ t.test('a wrong configuration is one line with a code and what to do, and no pas
   await refused(t, { DATABASE_URL: nobody }, /^SHOP_CATALOGUE_UNAVAILABLE: (?!.*hunter2)/)
   await refused(t, { REDIS_URL: 'https://eu1.upstash.io' }, /^STAY_REDIS_/)
   await refused(t, { HOST: '192.0.2.1' }, /^SHOP_ADDRESS_UNUSABLE: .*EADDRNOTAVAIL.*HOST/)
-  await refused(t, { HOST: 'no host' }, /^SHOP_ADDRESS_UNUSABLE: .*no host.*HOST/)
-  const { pathname } = SERVER
-  await refused(t, { DATA_DIR: pathname }, /^SHOP_DATA_DIR_UNUSABLE: .*EEXIST.*DATA_DIR/)
-  await refused(t, { DATA_DIR: `${pathname}/data` }, /^SHOP_DATA_DIR_UNUSABLE: .*ENOTDIR.*DATA_DIR/)
 })
 
 t.test('an outage is told once, however many requests are refused', async (t) => {
