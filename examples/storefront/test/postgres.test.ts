@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import t from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
@@ -8,6 +9,9 @@ import { productsContract } from './contract/products-contract.js'
 import { startPostgres } from './postgres-server.js'
 import { openStorefront } from './open-storefront.js'
 import { StorefrontClient } from './storefront-client.js'
+
+/** As long as many purchases at once may keep each other waiting. */
+const HELD_MS = 4_000
 
 const postgres = await startPostgres(t)
 t.comment(`on ${postgres.kind}`)
@@ -99,6 +103,27 @@ t.test('transactions that wait for each other are both done', async (t) => {
     [8, 8],
     'each once',
   )
+})
+
+t.test('who waits while all connections wait for one row is served when it is free', async (t) => {
+  if (postgres.kind === 'pglite') {
+    t.comment('PGlite has one session, where nobody waits for another')
+    t.end()
+    return
+  }
+  const app = await openStorefront(t, { DATABASE_URL: postgres.url })
+  const shop = await new StorefrontClient(app).open()
+  const admin = new pg.Client({ connectionString: postgres.url })
+  await admin.connect()
+  t.teardown(() => admin.end())
+  await admin.query('begin')
+  await admin.query(`update storefront.products set stock = 100 where id = 'p-1-72'`)
+  const orders = Array.from({ length: 30 }, () =>
+    shop.ask('POST', '/orders', { productId: 'p-1-72', quantity: 1 }),
+  )
+  await delay(HELD_MS)
+  await admin.query('commit')
+  for (const { statusCode, body } of await Promise.all(orders)) t.equal(statusCode, 201, body)
 })
 
 t.test('a Postgres that is not there stops the start, without its URL in the message', async (t) => {

@@ -2,8 +2,12 @@ import pg from 'pg'
 import { CatalogueUnavailableError } from '../errors.js'
 import { type Database, type Queryable, type Row } from './database.js'
 
-const CONNECT_TIMEOUT_MS = 3_000
 const QUERY_TIMEOUT_MS = 10_000
+/**
+ * No less: the pool counts the wait for a connection that others use as well, and where many buy the same
+ * product all of them are in use for as long as a statement may wait.
+ */
+const CONNECT_TIMEOUT_MS = QUERY_TIMEOUT_MS
 
 const MOST_ATTEMPTS = 5
 const DEADLOCK = '40P01'
