@@ -74,6 +74,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
       max: Math.max(1, config.limit.max),
       timeWindow: config.limit.windowSeconds * 1000,
       exclude: UNLIMITED,
+      headers: 'both',
     })
     await app.register(taggedCache)
     await app.register(session, { secret: config.sessionSecrets })
@@ -92,6 +93,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
         appSecret: config.appSecret,
         allowBareId: !config.production,
       },
+      requestLimit: config.limit.max,
       webhooks: {
         secrets: config.webhookSecrets,
         demo: !config.production,

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { ConfigInvalidError, SessionSecretMissingError } from './errors.js'
 import { secretList } from './secret-list.js'
 import { readWebhookSecrets, type WebhookSecrets } from './webhooks/webhook-secrets.js'
@@ -31,6 +31,7 @@ export interface StorefrontConfig {
 const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 const SHORTEST_SECRET = 32
 const MADE_UP_PASSWORD_BYTES = 9
+const LARGEST_COUNT = 999_999_999
 
 /** Reads the configuration; an empty variable counts as unset. Throws coded errors that name the remedy. */
 export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
@@ -63,8 +64,11 @@ export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
 
 function readCount(name: string, value: string, least: number): number {
   const count = Number(value)
-  if (/^\d{1,9}$/.test(value) && count >= least) return count
-  throw new ConfigInvalidError(name, `is "${value}": set it to a whole number of at least ${least}`)
+  if (/^\d+$/.test(value) && count >= least && count <= LARGEST_COUNT) return count
+  throw new ConfigInvalidError(
+    name,
+    `is "${value}": set it to a whole number from ${least} to ${LARGEST_COUNT}`,
+  )
 }
 
 function readDemoPassword(value: string | undefined): StorefrontConfig['demoPassword'] {
@@ -128,5 +132,10 @@ function readSessionSecrets(
     if (production) throw new ConfigInvalidError('SESSION_SECRET', problem)
     warn(`SESSION_SECRET ${problem}`)
   }
-  return secrets
+  return secrets.map(longEnough)
+}
+
+/** As hard to guess as before: only what the session needs in length, the same in every process. */
+function longEnough(secret: string): string {
+  return secret.length < SHORTEST_SECRET ? createHash('sha256').update(secret).digest('base64url') : secret
 }

@@ -47,6 +47,26 @@ export const AddressInUseError: Coded<'SHOP_ADDRESS_IN_USE', [address: string, c
     'Another program listens on %s: stop it, or set PORT to a free port (PORT=0 takes any)',
   )
 
+/** Arguments: host and port; why not. */
+export const AddressUnusableError: Coded<
+  'SHOP_ADDRESS_UNUSABLE',
+  [address: string, reason: string, cause: { cause: unknown }]
+> = createError(
+  'SHOP_ADDRESS_UNUSABLE',
+  'This process cannot listen on %s (%s): set HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0, ' +
+    'and PORT to one that it may use',
+)
+
+/** Arguments: the directory; why not. */
+export const DataDirUnusableError: Coded<
+  'SHOP_DATA_DIR_UNUSABLE',
+  [directory: string, reason: string, cause: { cause: unknown }]
+> = createError(
+  'SHOP_DATA_DIR_UNUSABLE',
+  'The data directory %s cannot be used (%s): set DATA_DIR to a directory that this process may write to, or ' +
+    'unset it to keep the catalogue in memory',
+)
+
 // --- what a request can meet ----------------------------------------------------------------------------
 
 export const CatalogueUnavailableError: Coded<'SHOP_CATALOGUE_UNAVAILABLE', [cause: { cause: unknown }]> =
@@ -109,6 +129,12 @@ export const SessionNotFoundError: Coded<'SHOP_SESSION_NOT_FOUND', []> = createE
   'SHOP_SESSION_NOT_FOUND',
   'There is no such session of yours: it may have ended already',
   404,
+)
+
+export const ForeignOriginError: Coded<'SHOP_ORIGIN_FOREIGN', []> = createError(
+  'SHOP_ORIGIN_FOREIGN',
+  'The request comes from a page of another origin, and none is allowed: send it from this one, or from a server',
+  403,
 )
 
 export const OtherVendorError: Coded<'SHOP_OTHER_VENDOR', []> = createError(

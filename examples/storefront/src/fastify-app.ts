@@ -1,4 +1,5 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify'
+import { refuseUnreadable } from './client-errors.js'
 import { handleErrors, pathOf, sendError } from './error-handling.js'
 import { validatorCompiler } from './validation.js'
 
@@ -10,6 +11,7 @@ export function fastifyApp(logger?: FastifyBaseLogger): FastifyInstance {
     ...(logger === undefined ? {} : { loggerInstance: logger }),
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: LONGEST_PARAMETER },
+    clientErrorHandler: refuseUnreadable,
     frameworkErrors: (error, request, reply) => void sendError(error, request, reply),
   })
   app.setValidatorCompiler(validatorCompiler)

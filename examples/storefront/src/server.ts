@@ -2,7 +2,7 @@ import closeWithGrace from 'close-with-grace'
 import { type FastifyInstance } from 'fastify'
 import { buildApp } from './app.js'
 import { readConfig, type StorefrontConfig } from './config.js'
-import { AddressInUseError } from './errors.js'
+import { AddressInUseError, AddressUnusableError } from './errors.js'
 import { addressToOpen } from './address-to-open.js'
 
 const CLOSE_WITHIN_MS = 25_000
@@ -36,8 +36,10 @@ async function listen(app: FastifyInstance, { host, port }: StorefrontConfig): P
     await app.listen({ host, port })
   } catch (error) {
     await app.close()
-    if (!isCoded(error) || error.code !== 'EADDRINUSE') throw error
-    throw new AddressInUseError(`${host}:${port}`, { cause: error })
+    const address = `${host}:${port}`
+    if (!isCoded(error)) throw error
+    if (error.code === 'EADDRINUSE') throw new AddressInUseError(address, { cause: error })
+    throw new AddressUnusableError(address, error.code, { cause: error })
   }
 }
 

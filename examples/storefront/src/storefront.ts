@@ -45,6 +45,8 @@ export interface StorefrontParts {
   requests: RequestWatch
   scope: VendorScope
   references: ReferenceRules
+  /** Requests that an address may send in a window; 0 turns limits off. */
+  requestLimit: number
   webhooks: WebhookRules
 }
 
@@ -81,13 +83,14 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
   await app.register(async (open) => {
     open.addHook('onRoute', isTheSameForEverybody)
     await open.register(statusRoutes, { redis })
-    await open.register(dashboardRoutes, { instances, references, vendors: new Vendors(database) })
+    await open.register(dashboardRoutes, { instances, references, vendors: new Vendors(database), cache })
   })
   await app.register(liveDashboard, { redis, health, cache, requests, sessions })
   await app.register(authRoutes, {
     prefix: '/auth',
     users: new Users(database),
     sessions,
+    requestLimit: parts.requestLimit,
     onSessionsChanged: (userId) => {
       app.liveStreams.sessionsChanged(userId)
     },

@@ -90,7 +90,23 @@ t.test('a short session secret is refused in production and warned of elsewhere'
     code: 'SHOP_CONFIG_INVALID',
     message: /32 characters/,
   })
-  t.match(readConfig({ SESSION_SECRET: 'short' }).warnings, [/32 characters/])
+  const config = readConfig({ SESSION_SECRET: 'short' })
+  t.match(config.warnings, [/32 characters/])
+  t.match(config.sessionSecrets, [/^.{32,}$/], 'and made long enough to be used')
+  t.same(config.sessionSecrets, readConfig({ SESSION_SECRET: 'short' }).sessionSecrets, 'in every process')
+  t.notSame(config.sessionSecrets, readConfig({ SESSION_SECRET: 'other' }).sessionSecrets)
+  t.end()
+})
+
+t.test('a limit that is none is refused with what it may be', (t) => {
+  for (const RATE_LIMIT_MAX of ['-1', '1.5', 'many', '1e3', '1000000000']) {
+    t.throws(
+      () => readConfig({ RATE_LIMIT_MAX }),
+      { code: 'SHOP_CONFIG_INVALID', message: /RATE_LIMIT_MAX.*from 0 to 999999999/ },
+      RATE_LIMIT_MAX,
+    )
+  }
+  t.throws(() => readConfig({ RATE_LIMIT_WINDOW_SECONDS: '0' }), { message: /from 1 to 999999999/ })
   t.end()
 })
 

@@ -56,14 +56,6 @@ t.test('a directory that a running process holds is refused, with what to do', a
   t.same(await readdir(directory), ['storefront.lock'])
 })
 
-t.test('a directory that cannot be made is named, with what to do', async (t) => {
-  const directory = t.testdir({ file: 'not a directory' })
-  await t.rejects(open(join(directory, 'file', 'data')), {
-    code: 'SHOP_CONFIG_INVALID',
-    message: /DATA_DIR is ".*data".*set it to a directory/,
-  })
-})
-
 t.test('a lock of another machine is believed', async (t) => {
   const directory = t.testdir({ 'storefront.lock': `1 another-machine 2026-01-01T00:00:00.000Z\n` })
   await t.rejects(DataDirLock.acquire(directory), {
@@ -92,4 +84,19 @@ t.test('a lock that somebody else holds by now is not released', async (t) => {
   await writeFile(path, 'another')
   await lock.release()
   t.equal(await readFile(path, 'utf8'), 'another')
+})
+
+t.test('a directory that cannot be one is refused with what to do', async (t) => {
+  const directory = t.testdir({ file: '' })
+  const cases = [
+    { path: join(directory, 'file'), cause: 'EEXIST' },
+    { path: join(directory, 'file', 'data'), cause: 'ENOTDIR' },
+  ]
+  for (const { path, cause } of cases) {
+    await t.rejects(open(path), {
+      code: 'SHOP_DATA_DIR_UNUSABLE',
+      message: new RegExp(`${cause}.*DATA_DIR`),
+      cause: { code: cause },
+    })
+  }
 })

@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto'
 import t from 'tap'
 import { instanceIdOf } from '../dist/instances/instance-reference.js'
 import { vendorOf } from '../dist/instances/vendor-of.js'
@@ -12,6 +13,23 @@ t.test(
   (t) => {
     t.equal(instanceIdOf(signInstanceToken({ instanceId: id, permissions: 'OWNER' }, appSecret), rules), id)
     t.equal(instanceIdOf(signInstanceToken({ instanceId: id }, appSecret, 'json'), rules), id)
+    t.end()
+  },
+)
+
+t.test(
+  'a token may carry the padding that many languages write, signed with it, without it, or as JSON',
+  (t) => {
+    const json = JSON.stringify({ instanceId: id })
+    const bare = Buffer.from(json).toString('base64url')
+    const padded = Buffer.from(json).toString('base64').replaceAll('+', '-').replaceAll('/', '_')
+    t.match(padded, /=$/)
+    for (const signed of [padded, bare, json]) {
+      const signature = createHmac('sha256', appSecret).update(signed).digest('base64url')
+      t.equal(instanceIdOf(`${signature}=.${padded}`, rules), id, signed)
+    }
+    t.throws(() => instanceIdOf(`=.${padded}`, rules), { code: 'SHOP_INSTANCE_REFERENCE_INVALID' })
+    t.throws(() => instanceIdOf(`AA==.${padded}`, rules), { code: 'SHOP_INSTANCE_TOKEN_REFUSED' })
     t.end()
   },
 )

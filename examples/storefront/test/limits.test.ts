@@ -24,6 +24,9 @@ t.test('two processes admit as many as one, and still refuse after a restart', a
   }
   t.equal(answers.filter((status) => status === 404).length, 10)
   t.equal(answers.filter((status) => status === 429).length, 4)
+  const { headers } = (await apps[0]?.inject('/nowhere')) ?? {}
+  t.match(headers, { ratelimit: /r=0/, 'x-ratelimit-limit': '10', 'x-ratelimit-remaining': '0' })
+  t.match(headers, { 'retry-after': /^\d+$/ }, 'in the words of the draft and in those that are older')
   const restarted = await openStorefront(t, environment, catalogue)
   t.equal(await statusOf(restarted, '/nowhere'), 429)
   for (const path of ['/', '/api/v1/health', '/livez', '/readyz', '/dashboard', '/webhooks/shopify']) {
@@ -41,4 +44,18 @@ t.test('whoever guesses passwords is stopped early, and told when to come again'
   t.match(refused.headers, { 'retry-after': /^\d+$/ })
   t.match(refused.json(), { statusCode: 429, code: String })
   t.equal(await statusOf(app, '/nowhere'), 404, 'and nothing else of that address')
+})
+
+t.test('guessing is never allowed more than anything else', async (t) => {
+  const app = await openStorefront(t, { RATE_LIMIT_MAX: '3' }, catalogue)
+  const answers: number[] = []
+  for (let count = 0; count < 5; count += 1) {
+    const { statusCode } = await app.inject({
+      method: 'POST',
+      url: '/auth/login',
+      payload: { email: 'vendor-1@demo.test', password: DEMO_PASSWORD },
+    })
+    answers.push(statusCode)
+  }
+  t.same(answers, [200, 200, 200, 429, 429])
 })

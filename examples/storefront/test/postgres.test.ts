@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
 import t from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
@@ -8,6 +9,9 @@ import { productsContract } from './contract/products-contract.js'
 import { startPostgres } from './postgres-server.js'
 import { openStorefront } from './open-storefront.js'
 import { StorefrontClient } from './storefront-client.js'
+
+/** As long as many purchases at once may keep each other waiting. */
+const HELD_MS = 4_000
 
 const postgres = await startPostgres(t)
 t.comment(`on ${postgres.kind}`)
@@ -63,6 +67,63 @@ t.test('a transaction that fails leaves nothing, and its connection is used agai
   }
   const [row] = await database.query(`select name from storefront.products where id = 'p-3-1'`)
   t.not(row?.['name'], 'gone')
+})
+
+t.test('transactions that wait for each other are both done', async (t) => {
+  if (postgres.kind === 'pglite') {
+    t.comment('PGlite has one session, where nobody waits for another')
+    t.end()
+    return
+  }
+  const database = await open()
+  t.teardown(() => database.close())
+  let begun = 0
+  let goOn = (): void => undefined
+  const bothBegun = new Promise<void>((resolve) => {
+    goOn = resolve
+  })
+  const sell = (first: string, second: string): Promise<void> =>
+    database.transaction(async (transaction) => {
+      const take = `update storefront.products set stock = stock - 1 where vendor_id = 'vendor-1' and id = $1`
+      await transaction.query(take, [first])
+      begun += 1
+      if (begun === 2) goOn()
+      await bothBegun
+      await transaction.query(take, [second])
+    })
+  const products = new Products(database)
+  await products.changeAll('vendor-1', [
+    { id: 'p-1-70', stock: 10 },
+    { id: 'p-1-71', stock: 10 },
+  ])
+  await Promise.all([sell('p-1-70', 'p-1-71'), sell('p-1-71', 'p-1-70')])
+  const left = (await products.stock('vendor-1')).filter(({ productId }) => /^p-1-7[01]$/.test(productId))
+  t.same(
+    left.map(({ stock }) => stock),
+    [8, 8],
+    'each once',
+  )
+})
+
+t.test('who waits while all connections wait for one row is served when it is free', async (t) => {
+  if (postgres.kind === 'pglite') {
+    t.comment('PGlite has one session, where nobody waits for another')
+    t.end()
+    return
+  }
+  const app = await openStorefront(t, { DATABASE_URL: postgres.url })
+  const shop = await new StorefrontClient(app).open()
+  const admin = new pg.Client({ connectionString: postgres.url })
+  await admin.connect()
+  t.teardown(() => admin.end())
+  await admin.query('begin')
+  await admin.query(`update storefront.products set stock = 100 where id = 'p-1-72'`)
+  const orders = Array.from({ length: 30 }, () =>
+    shop.ask('POST', '/orders', { productId: 'p-1-72', quantity: 1 }),
+  )
+  await delay(HELD_MS)
+  await admin.query('commit')
+  for (const { statusCode, body } of await Promise.all(orders)) t.equal(statusCode, 201, body)
 })
 
 t.test('a Postgres that is not there stops the start, without its URL in the message', async (t) => {

@@ -1,4 +1,5 @@
 import { freePort, startProcess, type ManagedProcess, type ProcessOptions } from '@stayfast/test-kit'
+import { connect } from 'node:net'
 import { availableParallelism, loadavg } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import t, { type Test } from 'tap'
@@ -53,6 +54,15 @@ function signIn(address: string): Promise<Response> {
   })
 }
 
+/** Sends what no client would, and reads until the server closes the connection. */
+async function sendRaw(port: number, request: string): Promise<string> {
+  const socket = connect(port, '127.0.0.1')
+  socket.write(request)
+  let answer = ''
+  for await (const chunk of socket) answer += String(chunk)
+  return answer
+}
+
 function cookiesOf({ headers }: Response): string {
   return headers
     .getSetCookie()
@@ -98,6 +108,22 @@ t.test('the server starts, serves and ends', async (t) => {
     await refused(t, { DATA_DIR: directory }, /^SHOP_DATA_DIR_IN_USE: .*DATABASE_URL/)
   })
 
+  t.test('what cannot be read as HTTP is refused in the shape of every error', async (t) => {
+    for (const [request, statusCode] of [
+      [`GET /${'x'.repeat(20_000)} HTTP/1.1\r\nHost: shop\r\n\r\n`, 431],
+      ['GET / HTTP/1.1\r\nHost: shop\r\nno header\r\n\r\n', 400],
+    ] as const) {
+      const answer = await sendRaw(port, request)
+      t.match(answer, new RegExp(`^HTTP/1.1 ${statusCode} .*\r\n`))
+      t.match(JSON.parse(answer.slice(answer.indexOf('\r\n\r\n'))), {
+        statusCode,
+        code: /^SHOP_/,
+        error: String,
+        message: String,
+      })
+    }
+  })
+
   t.test('its log is one JSON object a line, without the query of any request', async (t) => {
     await fetch(new URL('/nowhere?instance=secret-token', address))
     await server.waitForLine(/"path":"\/nowhere"/)
@@ -132,6 +158,7 @@ t.test('a wrong configuration is one line with a code and what to do, and no pas
   const nobody = 'postgres://shop:hunter2@127.0.0.1:1/shop'
   await refused(t, { DATABASE_URL: nobody }, /^SHOP_CATALOGUE_UNAVAILABLE: (?!.*hunter2)/)
   await refused(t, { REDIS_URL: 'https://eu1.upstash.io' }, /^STAY_REDIS_/)
+  await refused(t, { HOST: '192.0.2.1' }, /^SHOP_ADDRESS_UNUSABLE: .*EADDRNOTAVAIL.*HOST/)
 })
 
 t.test('an outage is told once, however many requests are refused', async (t) => {

@@ -29,6 +29,16 @@ t.test('signing in answers who it is, signing out ends it', async (t) => {
   t.match(response.headers['set-cookie'], /HttpOnly.*SameSite=Lax/i)
   await client.signIn()
   t.match((await client.send('GET', '/auth/session')).json(), { userId: 'demo-vendor-1', csrfToken: String })
+  const signedIn = await client.send('POST', '/auth/login', {
+    email: 'vendor-1@demo.test',
+    password: DEMO_PASSWORD,
+  })
+  const cookie = signedIn.cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
+  for (const when of ['at once', 'and whenever it is asked for']) {
+    const { body } = await app.inject({ url: '/auth/session', headers: { cookie } })
+    t.equal(body, signedIn.body, when)
+  }
+  await client.signIn()
   t.equal((await client.send('POST', '/auth/logout')).statusCode, 204)
   t.match((await client.send('GET', '/auth/session')).json(), { statusCode: 401 })
   t.equal((await visitor.send('GET', '/auth/session')).statusCode, 401)
@@ -76,6 +86,17 @@ t.test('what changes something needs the CSRF token and no foreign origin', asyn
   const login = { method: 'POST', url: '/auth/login', payload } as const
   t.equal((await app.inject({ ...login, headers: { origin: 'https://evil.test' } })).statusCode, 403)
   t.equal((await app.inject(login)).statusCode, 200, 'a program sends none')
+  const install = { method: 'POST', url: '/api/instances', payload: { instance: own } } as const
+  for (const origin of ['https://evil.test', 'null', 'http://localhost:81', 'no origin']) {
+    t.match(
+      (await app.inject({ ...install, headers: { origin } })).json(),
+      { statusCode: 403, code: 'SHOP_ORIGIN_FOREIGN' },
+      origin,
+    )
+  }
+  for (const headers of [{}, { cookie }, { origin: 'http://localhost:80' }]) {
+    t.equal((await app.inject({ ...install, headers })).statusCode, 200, JSON.stringify(Object.keys(headers)))
+  }
 })
 
 t.test(
@@ -115,6 +136,13 @@ t.test('a user has one cart for each vendor, and buys what is in it once', async
   const again = await shop.ask('POST', '/checkout', undefined, { 'idempotency-key': 'one' })
   t.equal(again.statusCode, 201)
   t.same(again.json(), bought.json())
+  for (const [length, statusCode] of [
+    [255, 409],
+    [256, 400],
+  ] as const) {
+    const answer = await shop.ask('POST', '/checkout', undefined, { 'idempotency-key': 'k'.repeat(length) })
+    t.equal(answer.statusCode, statusCode, `a key of ${length} characters, and an empty cart`)
+  }
   await shop.ask('PUT', '/cart', { items })
   const short = await shop.ask('POST', '/checkout', undefined, { 'idempotency-key': 'two' })
   t.match(short.json(), { statusCode: 409, code: 'SHOP_STOCK_SHORT' })

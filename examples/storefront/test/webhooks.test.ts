@@ -166,6 +166,11 @@ t.test('Shopify names the shop: that of the instance, else it is the first vendo
   await deliver(app, order('later', 'p-1-5'))
   await handled(app, 4)
   t.equal(await vendorOf('later'), 'vendor-1')
+
+  t.equal((await app.inject(`/dashboard?instance=${token}`)).statusCode, 200)
+  await deliver(app, order('opened', 'p-2-5'))
+  await handled(app, 5)
+  t.equal(await vendorOf('opened'), 'vendor-2', 'the dashboard opens an instance as well')
 })
 
 t.test('in production a shop that nobody has installed is nobody', async (t) => {

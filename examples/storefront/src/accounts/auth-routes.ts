@@ -1,14 +1,21 @@
 import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { type Principal, type Sessions } from '@stayfast/session'
-import { type FastifyReply } from 'fastify'
+import { type FastifyReply, type FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { errorResponses } from '../api/error-response.js'
 import { SessionNotFoundError, SignInFailedError } from '../errors.js'
 import { principalOf } from './principal-of.js'
 import { type Users } from './users.js'
 
+declare module 'fastify' {
+  interface Session {
+    /** The token that this session was given, so that it is told the same one whenever it asks. */
+    csrfToken?: string
+  }
+}
+
 /** Of an address: enough for who mistypes, too few for who guesses. */
-const signInLimit = { max: 20, timeWindow: '15 minutes' }
+const MOST_SIGN_INS = 20
 const Text = Type.String({ minLength: 1, maxLength: 200, pattern: '^[^\\u0000]*$' })
 const Credentials = Type.Object({ email: Text, password: Text }, { additionalProperties: false })
 const SignedIn = Type.Object({
@@ -29,10 +36,16 @@ const Session = Type.Object({
 export const authRoutes: FastifyPluginCallbackTypebox<{
   users: Users
   sessions: Sessions
+  /** Of everything else, for an address: sign-ins are never allowed more. 0 turns limits off. */
+  requestLimit: number
   /** Somebody signed in or out, here or elsewhere. */
   onSessionsChanged: (userId: string) => void
-}> = (app, { users, sessions, onSessionsChanged }, done) => {
+}> = (app, { users, sessions, requestLimit, onSessionsChanged }, done) => {
   const about = { tags: ['sign-in'] }
+  const signInLimit = {
+    max: requestLimit === 0 ? MOST_SIGN_INS : Math.min(MOST_SIGN_INS, requestLimit),
+    timeWindow: '15 minutes',
+  }
   const signedIn = { onRequest: sessions.requireAuth }
 
   app.post(
@@ -53,8 +66,9 @@ export const authRoutes: FastifyPluginCallbackTypebox<{
       if (user === undefined) throw new SignInFailedError()
       const { id: userId, vendorId: tenantId, roles } = user
       const principal = await sessions.login(request, { userId, tenantId, roles })
+      request.session.csrfToken = sessions.csrfToken(reply)
       onSessionsChanged(userId)
-      return answer(sessions, principal, reply)
+      return answer(sessions, principal, request, reply)
     },
   )
 
@@ -75,7 +89,7 @@ export const authRoutes: FastifyPluginCallbackTypebox<{
       ...signedIn,
       schema: { ...about, summary: 'Who is signed in', response: { 200: SignedIn, ...errorResponses } },
     },
-    (request, reply) => answer(sessions, principalOf(request), reply),
+    (request, reply) => answer(sessions, principalOf(request), request, reply),
   )
 
   app.get(
@@ -120,8 +134,10 @@ export const authRoutes: FastifyPluginCallbackTypebox<{
 function answer(
   sessions: Sessions,
   { userId, tenantId, roles }: Principal,
+  { session }: FastifyRequest,
   reply: FastifyReply,
 ): { userId: string; tenantId: string | null; roles: string[]; csrfToken: string } {
   reply.header('cache-control', 'no-store')
-  return { userId, tenantId: tenantId ?? null, roles: [...roles], csrfToken: sessions.csrfToken(reply) }
+  const csrfToken = session.csrfToken ?? sessions.csrfToken(reply)
+  return { userId, tenantId: tenantId ?? null, roles: [...roles], csrfToken }
 }

@@ -12,8 +12,16 @@ const DAY_MS = 86_400_000
 const FRESH_SECONDS = 300
 
 // Years that Postgres, JavaScript and the day before the first one all know.
-const IsoDate = Type.String({ format: 'date', pattern: '^(?:19|20|21)\\d\\d-' })
-const RangeQuery = Type.Object({ dateFrom: Type.Optional(IsoDate), dateTo: Type.Optional(IsoDate) })
+const YEAR = '^(?:19|20|21)\\d\\d-'
+const Day = Type.Union([
+  Type.String({ format: 'date', pattern: YEAR }),
+  // As `toISOString()` writes it; without a leap second, which JavaScript does not know.
+  Type.String({
+    format: 'iso-date-time',
+    pattern: `${YEAR}\\d\\d-\\d\\dT\\d\\d:\\d\\d:[0-5]\\d(?:\\.\\d+)?(?:Z|[+-]\\d\\d:\\d\\d)?$`,
+  }),
+])
+const RangeQuery = Type.Object({ dateFrom: Type.Optional(Day), dateTo: Type.Optional(Day) })
 const Sales = { orderCount: Type.Integer(), revenueCents: Type.Integer() }
 const Snapshot = Type.Object({
   vendorId: Type.String(),
@@ -85,10 +93,17 @@ export const analyticsRoutes: FastifyPluginCallbackTypebox<{
 /** Days in UTC, both included; the last 30 where none is named. */
 function rangeOf(query: unknown): DateRange {
   const { dateFrom: from, dateTo: to } = Value.Parse(RangeQuery, query)
-  const dateTo = to ?? isoDate(Date.now())
-  const dateFrom = from ?? isoDate(Date.parse(dateTo) - (DEFAULT_DAYS - 1) * DAY_MS)
+  const dateTo = to === undefined ? isoDate(Date.now()) : dayOf(to)
+  const dateFrom =
+    from !== undefined ? dayOf(from) : isoDate(Date.parse(dateTo) - (DEFAULT_DAYS - 1) * DAY_MS)
   if (dateFrom > dateTo) throw new DateRangeInvalidError(dateFrom, dateTo)
   return { dateFrom, dateTo }
+}
+
+/** The day in UTC of a time; a time without a zone is in UTC. */
+function dayOf(dayOrTime: string): string {
+  if (!dayOrTime.includes('T')) return dayOrTime
+  return isoDate(Date.parse(/(?:Z|[+-]\d\d:\d\d)$/.test(dayOrTime) ? dayOrTime : `${dayOrTime}Z`))
 }
 
 function isoDate(timeMs: number): string {

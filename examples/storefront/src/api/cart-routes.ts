@@ -37,7 +37,7 @@ const OfInstance = Type.Object({ instanceId: Type.String() })
 // Visible ASCII, as header values are: any other byte would not survive every proxy.
 const WithKey = Type.Object({
   'idempotency-key': Type.String({
-    pattern: '^[\\x21-\\x7e]{1,200}$',
+    pattern: '^[\\x21-\\x7e]{1,255}$',
     description: 'A name of this purchase, such as a UUID: the same one never buys twice',
   }),
 })

@@ -1,5 +1,6 @@
 import { type Database, type Row } from './database.js'
 import { integer, text } from './row.js'
+import { sumOf } from './sum-of.js'
 
 /** Days as ISO dates in UTC, both included. */
 export interface DateRange {
@@ -35,7 +36,7 @@ const IN_RANGE = `vendor_id = $1
   and created_at >= $2::date::timestamp at time zone 'UTC'
   and created_at < ($3::date + 1)::timestamp at time zone 'UTC'`
 const EARNED = `filter (where status not in ('cancelled', 'refunded'))`
-const REVENUE = `coalesce(sum(total_cents) ${EARNED}, 0)::bigint as revenue_cents`
+const REVENUE = `${sumOf('total_cents', EARNED)} as revenue_cents`
 const ORDER_COUNT = 'count(*) as order_count'
 
 /** Answers questions about a vendor's orders by asking the database, each time. */
@@ -95,7 +96,7 @@ export class Analytics {
     const rows = await this.#inRange(
       vendorId,
       range,
-      `select status, ${ORDER_COUNT}, sum(total_cents)::bigint as total_cents
+      `select status, ${ORDER_COUNT}, ${sumOf('total_cents')} as total_cents
        from storefront.orders where ${IN_RANGE}
        group by status order by status`,
     )
@@ -153,7 +154,7 @@ export class Analytics {
     const [row = {}] = await this.#database.query(
       `select count(*) as product_count,
          coalesce(sum(stock), 0) as units_in_stock,
-         coalesce(sum(stock::bigint * price_cents), 0)::bigint as stock_value_cents,
+         ${sumOf('stock::bigint * price_cents')} as stock_value_cents,
          count(*) filter (where stock < ${LOW_STOCK}) as low_stock_count
        from storefront.products where vendor_id = $1`,
       [vendorId],

@@ -33,8 +33,11 @@ export class Carts {
   /** Puts these items in place of what is in the cart. Throws `SHOP_PRODUCT_NOT_FOUND`. */
   replace(owner: CartOwner, items: readonly CartItem[]): Promise<Cart> {
     return this.#database.transaction(async (transaction) => {
+      await lockCart(transaction, owner)
+      // Held, so that none of them is removed before it is in the cart.
       const known = await transaction.query(
-        'select id from storefront.products where vendor_id = $1 and id = any($2::text[])',
+        `select id from storefront.products
+         where vendor_id = $1 and id = any($2::text[]) order by id for key share`,
         [owner.vendorId, items.map(({ productId }) => productId)],
       )
       const knownIds = new Set(known.map((row) => text(row, 'id')))
@@ -59,18 +62,24 @@ export class Carts {
   }
 }
 
+/**
+ * Until the transaction ends nobody else changes or buys this cart: of two at once both would stay, or a
+ * purchase would find it empty. The rows cannot be locked instead, as an empty cart has none.
+ */
+export async function lockCart(transaction: Queryable, { vendorId, userId }: CartOwner): Promise<void> {
+  await transaction.query('select pg_advisory_xact_lock(hashtextextended($1, 0))', [
+    JSON.stringify(['cart', vendorId, userId]),
+  ])
+}
+
 /** What is in the cart, in the order in which it was put there. */
-export async function readCart(
-  database: Queryable,
-  { vendorId, userId }: CartOwner,
-  lock: '' | 'for update of item' = '',
-): Promise<Cart> {
+export async function readCart(database: Queryable, { vendorId, userId }: CartOwner): Promise<Cart> {
   const rows = await database.query(
     `select item.product_id, item.quantity
      from storefront.cart_items item
      join storefront.products product on product.vendor_id = item.vendor_id and product.id = item.product_id
      where item.vendor_id = $1 and item.user_id = $2
-     order by item.position ${lock}`,
+     order by item.position`,
     [vendorId, userId],
   )
   return {

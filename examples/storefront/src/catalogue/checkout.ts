@@ -1,7 +1,7 @@
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { CartEmptyError, IdempotencyKeyReusedError, StockShortError } from '../errors.js'
-import { type Cart, emptyCart, readCart, type CartOwner } from './carts.js'
+import { type Cart, type CartOwner, emptyCart, lockCart, readCart } from './carts.js'
 import { type Database, type Queryable } from './database.js'
 import { integer, text } from './row.js'
 
@@ -52,7 +52,8 @@ export class Checkout {
     return this.#database.transaction(async (transaction) => {
       const earlier = await this.#claim(transaction, owner, key)
       if (earlier !== undefined) return earlier
-      const cart = await readCart(transaction, owner, 'for update of item')
+      await lockCart(transaction, owner)
+      const cart = await readCart(transaction, owner)
       if (cart.items.length === 0) throw new CartEmptyError()
       const receipt = await sell(transaction, owner.vendorId, cart)
       await emptyCart(transaction, owner)

@@ -9,7 +9,10 @@ export interface Queryable {
 
 /** A Postgres, embedded in this process or reached over the network. */
 export interface Database extends Queryable {
-  /** Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. */
+  /**
+   * Runs `work` in one transaction: committed when it resolves, rolled back when it rejects. Where two of them
+   * waited for each other one is run again, so that `work` does nothing but ask the transaction.
+   */
   transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result>
   close(): Promise<void>
 }

@@ -1,9 +1,9 @@
 import { PGlite } from '@electric-sql/pglite'
-import { access, constants, mkdir, rm, stat, writeFile } from 'node:fs/promises'
+import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type CatalogueSource } from '../config.js'
-import { CatalogueLockedError, ConfigInvalidError } from '../errors.js'
+import { CatalogueLockedError, DataDirInUseError, DataDirUnusableError } from '../errors.js'
 import { DataDirLock } from './data-dir-lock.js'
 import { type Database, type Queryable } from './database.js'
 import { generateCatalogue } from './generate.js'
@@ -55,19 +55,8 @@ async function openLoaded(
   }
 }
 
-async function makeUsable(directory: string): Promise<void> {
-  try {
-    await mkdir(directory, { recursive: true })
-    await access(directory, constants.W_OK)
-  } catch (cause) {
-    const problem = `is "${directory}", where this user cannot write: set it to a directory that is or can be made, or unset it to keep nothing`
-    throw new ConfigInvalidError('DATA_DIR', problem, { cause })
-  }
-}
-
 async function openDirectory(directory: string): Promise<Database> {
-  await makeUsable(directory)
-  const lock = await DataDirLock.acquire(directory)
+  const lock = await lockDirectory(directory)
   try {
     const database = new PgliteDatabase(await openKept(directory))
     return {
@@ -81,6 +70,16 @@ async function openDirectory(directory: string): Promise<Database> {
   } catch (error) {
     await lock.release()
     throw error
+  }
+}
+
+async function lockDirectory(directory: string): Promise<DataDirLock> {
+  try {
+    await mkdir(directory, { recursive: true })
+    return await DataDirLock.acquire(directory)
+  } catch (error) {
+    if (error instanceof DataDirInUseError || !(error instanceof Error)) throw error
+    throw new DataDirUnusableError(directory, error.message, { cause: error })
   }
 }
 

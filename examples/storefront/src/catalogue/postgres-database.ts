@@ -2,8 +2,15 @@ import pg from 'pg'
 import { CatalogueUnavailableError } from '../errors.js'
 import { type Database, type Queryable, type Row } from './database.js'
 
-const CONNECT_TIMEOUT_MS = 3_000
 const QUERY_TIMEOUT_MS = 10_000
+/**
+ * No less: the pool counts the wait for a connection that others use as well, and where many buy the same
+ * product all of them are in use for as long as a statement may wait.
+ */
+const CONNECT_TIMEOUT_MS = QUERY_TIMEOUT_MS
+
+const MOST_ATTEMPTS = 5
+const DEADLOCK = '40P01'
 
 /** SQLSTATE classes and codes that speak of the server and not of the statement: 08 connection, 53 resources. */
 const SERVER_TROUBLE = /^(?:08|53|57P0[1-5])/
@@ -30,6 +37,20 @@ export class PostgresDatabase implements Database {
   }
 
   async transaction<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.#attempt(work)
+      } catch (error) {
+        if (attempt === MOST_ATTEMPTS || !isDeadlock(error)) throw error
+      }
+    }
+  }
+
+  async close(): Promise<void> {
+    if (!this.#pool.ended) await this.#pool.end()
+  }
+
+  async #attempt<Result>(work: (transaction: Queryable) => Promise<Result>): Promise<Result> {
     const client = await asked(() => this.#pool.connect())
     // A connection that breaks also fails the statement under way; without a listener it would end the process.
     client.on('error', this.#onBrokenConnection)
@@ -49,10 +70,11 @@ export class PostgresDatabase implements Database {
       client.release(unusable)
     }
   }
+}
 
-  async close(): Promise<void> {
-    if (!this.#pool.ended) await this.#pool.end()
-  }
+/** Postgres has undone one of the transactions that waited for each other, so that it can be done again. */
+function isDeadlock(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === DEADLOCK
 }
 
 async function rowsOf(

@@ -1,5 +1,6 @@
 import { type Database } from './database.js'
 import { integer, text } from './row.js'
+import { sumOf } from './sum-of.js'
 
 /** What an operator wants to know of all vendors together. */
 export interface ShopMetrics {
@@ -31,7 +32,7 @@ export class ShopFigures {
       `select vendor.id, vendor.name,
          (select count(*) from storefront.products where vendor_id = vendor.id) as product_count,
          count(orders.id) as order_count,
-         coalesce(sum(orders.total_cents) filter (where orders.status not in ('cancelled', 'refunded')), 0)::bigint
+         ${sumOf('orders.total_cents', `filter (where orders.status not in ('cancelled', 'refunded'))`)}
            as revenue_cents
        from storefront.vendors vendor
        left join storefront.orders orders on orders.vendor_id = vendor.id

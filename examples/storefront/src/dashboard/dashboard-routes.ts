@@ -1,12 +1,18 @@
 import fastifyStatic from '@fastify/static'
 import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { type TaggedCache } from '@stayfast/tagged-cache'
 import { type FastifyBaseLogger } from 'fastify'
 import { Type } from 'typebox'
 import { orderStatuses } from '../catalogue/order-status.js'
 import { type Vendors } from '../catalogue/vendors.js'
-import { instanceIdOf, type ReferenceRules } from '../instances/instance-reference.js'
+import {
+  type ReferencedInstance,
+  referencedInstance,
+  type ReferenceRules,
+} from '../instances/instance-reference.js'
 import { type InstanceStore, openInstance } from '../instances/open-instance.js'
 import { vendorOf } from '../instances/vendor-of.js'
+import { shopTags } from '../webhooks/shop-tags.js'
 import { type PageAssets, readPageAssets } from './page-assets.js'
 import { PageTemplate } from './page-template.js'
 
@@ -19,7 +25,8 @@ export const dashboardRoutes: FastifyPluginAsyncTypebox<{
   instances: InstanceStore
   references: ReferenceRules
   vendors: Vendors
-}> = async (app, { instances, references, vendors }) => {
+  cache: Pick<TaggedCache, 'invalidateTags'>
+}> = async (app, { instances, references, vendors, cache }) => {
   const assets = readPageAssets()
   const page = new PageTemplate(withPreloads(assets))
 
@@ -46,8 +53,9 @@ export const dashboardRoutes: FastifyPluginAsyncTypebox<{
       },
     },
     async (request, reply) => {
-      const instanceId = instanceIdOf(request.query.instance, references)
-      const vendorId = await vendorOfOpened(instanceId, request.log)
+      const reference = referencedInstance(request.query.instance, references)
+      const { id: instanceId } = reference
+      const vendorId = await vendorOfOpened(reference, request.log)
       const vendorName = await nameOrId(vendorId)
       // The address may hold a token, so no cache keeps the answer.
       return reply
@@ -67,9 +75,11 @@ export const dashboardRoutes: FastifyPluginAsyncTypebox<{
     },
   )
 
-  async function vendorOfOpened(id: string, log: FastifyBaseLogger): Promise<string> {
+  async function vendorOfOpened({ id, shop }: ReferencedInstance, log: FastifyBaseLogger): Promise<string> {
     try {
-      return (await openInstance(instances, id)).vendorId
+      const { vendorId, created } = await openInstance(instances, id, shop)
+      if (created && shop !== undefined) await cache.invalidateTags(shopTags)
+      return vendorId
     } catch (error) {
       // The page opens all the same: it says what does not work, which is more than an error page does.
       log.warn({ err: error, instanceId: id }, 'the instance could not be stored; the page opens without')

@@ -1,7 +1,8 @@
 import { createHmac, timingSafeEqual } from 'node:crypto'
 import { InstanceReferenceInvalidError, InstanceTokenRefusedError } from '../errors.js'
 
-const TOKEN = /^([\w-]+)\.([\w-]+)$/
+/** Of each part without the padding, which not every language leaves out. */
+const TOKEN = /^([\w-]+)={0,2}\.([\w-]+)(={0,2})$/
 
 /** Whether `value` looks like a token; whether it is one, `verifyInstanceToken` says. */
 export function isTokenShaped(value: string): boolean {
@@ -21,9 +22,10 @@ export function verifyInstanceToken(token: string, secret: string | undefined): 
       'this server has no APP_SECRET to verify it with; set it to the secret of the app',
     )
   }
-  const [, signature = '', encoded = ''] = TOKEN.exec(token) ?? []
+  const [, signature = '', encoded = '', padding = ''] = TOKEN.exec(token) ?? []
   const json = Buffer.from(encoded, 'base64url').toString()
-  if (!isSignatureOf(encoded, signature, secret) && !isSignatureOf(json, signature, secret)) {
+  const payloads = [encoded, encoded + padding, json]
+  if (!payloads.some((payload) => isSignatureOf(payload, signature, secret))) {
     throw new InstanceTokenRefusedError(
       'its signature is not of this app; open the page from the app market again',
     )

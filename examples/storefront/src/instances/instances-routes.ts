@@ -1,6 +1,7 @@
 import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { type TaggedCache } from '@stayfast/tagged-cache'
 import { Type } from 'typebox'
+import { requireOwnOrigin } from '../accounts/own-origin.js'
 import { errorResponses } from '../api/error-response.js'
 import { shopTags } from '../webhooks/shop-tags.js'
 import { referencedInstance, type ReferenceRules } from './instance-reference.js'
@@ -21,6 +22,7 @@ export const instancesRoutes: FastifyPluginCallbackTypebox<{
   app.post(
     '/api/instances',
     {
+      onRequest: requireOwnOrigin,
       config: { csrf: false },
       schema: {
         tags: ['instances'],

@@ -31,6 +31,53 @@ export function checkoutContract(t: Test, database: Database): void {
     t.strictSame(await carts.read(owner('ann')), { items: [] })
   })
 
+  t.test('of carts that are put at once one stays, whole', async (t) => {
+    const offered = Array.from({ length: 12 }, (_, index) => [
+      { productId: 'p-3-30', quantity: index + 1 },
+      { productId: `p-3-${31 + index}`, quantity: 1 },
+    ])
+    for (const before of [[], [{ productId: 'p-3-29', quantity: 1 }]]) {
+      await carts.replace(owner('eve'), before)
+      await Promise.all(
+        offered.map((items, index) =>
+          carts.replace(owner('eve'), index % 2 === 0 ? items : [...items].reverse()),
+        ),
+      )
+      const { items } = await carts.read(owner('eve'))
+      t.equal(items.length, 2)
+      const quantity = items.find(({ productId }) => productId === 'p-3-30')?.quantity
+      t.ok(items.some(({ productId }) => productId === `p-3-${30 + Number(quantity)}`))
+    }
+  })
+
+  t.test('a cart that is put while the user buys is bought or stays', async (t) => {
+    await products.change('vendor-3', 'p-3-45', { stock: 100 })
+    const items = [{ productId: 'p-3-45', quantity: 1 }]
+    for (let round = 0; round < 10; round += 1) {
+      await carts.replace(owner('fay'), items)
+      const [, bought] = await Promise.all([
+        carts.replace(owner('fay'), items),
+        checkout.buy(owner('fay'), `round ${round}`),
+      ])
+      t.match(bought.orders, [{ productId: 'p-3-45', quantity: 1 }])
+    }
+  })
+
+  t.test('a product that is removed while it is put into a cart is refused, or leaves it', async (t) => {
+    for (let round = 0; round < 10; round += 1) {
+      const { id } = await products.add('vendor-3', { name: 'Brief', priceCents: 1 })
+      const items = [{ productId: id, quantity: 1 }]
+      const outcomes = await Promise.allSettled([
+        products.remove('vendor-3', id),
+        ...['gil', 'hal', 'ida'].map((user) => carts.replace(owner(user), items)),
+      ])
+      for (const outcome of outcomes) {
+        if (outcome.status === 'rejected') t.match(outcome.reason, { code: 'SHOP_PRODUCT_NOT_FOUND' })
+      }
+      for (const user of ['gil', 'hal', 'ida']) t.strictSame(await carts.read(owner(user)), { items: [] })
+    }
+  })
+
   t.test('a product that is not the vendor’s cannot be put into a cart, and the cart stays', async (t) => {
     const items = [{ productId: 'p-3-1', quantity: 1 }]
     await carts.replace(owner('ann'), items)

@@ -139,6 +139,21 @@ export function ordersContract(t: Test, shop: StorefrontClient): void {
     t.ok(Date.now() - Date.parse(dateTo) < 2 * dayMs)
   })
 
+  t.test('a time stands for its day in UTC', async (t) => {
+    const days = await shop.send('GET', snapshotUrl('&dateFrom=2026-03-01&dateTo=2026-03-10'))
+    for (const [from, to] of [
+      ['2026-03-01T00:00:00.000Z', '2026-03-10T23:59:59.999Z'],
+      ['2026-03-01T00:00:00Z', '2026-03-10'],
+      ['2026-03-01T12:00:00', '2026-03-10T00:00:00'],
+      ['2026-02-28T23:00:00-05:00', '2026-03-11T01:00:00+02:00'],
+    ]) {
+      const query = new URLSearchParams({ dateFrom: from ?? '', dateTo: to ?? '' })
+      const times = await shop.send('GET', snapshotUrl(`&${query.toString()}`))
+      t.equal(times.body, days.body, query.toString())
+      t.equal(times.headers['x-cache'], 'HIT')
+    }
+  })
+
   t.test('a range without orders is zeros', async (t) => {
     const response = await shop.send('GET', snapshotUrl('&dateFrom=1990-01-01&dateTo=1990-01-01'))
     t.match(response.json(), {
@@ -150,8 +165,36 @@ export function ordersContract(t: Test, shop: StorefrontClient): void {
     })
   })
 
+  t.test('products beyond price are figures as well', async (t) => {
+    const most = 2_147_483_647
+    const treasure = { name: 'Treasure', priceCents: most, stock: most }
+    const ids: string[] = []
+    for (const name of ['One', 'Two', 'Three']) {
+      const added = await shop.ask('POST', '/products', { ...treasure, name })
+      t.equal(added.statusCode, 201)
+      ids.push(added.json<{ id: string }>().id)
+      const { statusCode, body } = await shop.send('GET', snapshotUrl(''))
+      t.equal(statusCode, 200, body)
+    }
+    const { inventory } = (await shop.send('GET', snapshotUrl(''))).json<Snapshot>()
+    t.equal(inventory.stockValueCents, Number.MAX_SAFE_INTEGER)
+    const sold = await shop.ask('POST', '/orders', { productId: ids[0], quantity: 10_000 })
+    t.match(sold.json(), { totalCents: most * 10_000 })
+    t.equal((await shop.send('GET', snapshotUrl(''))).statusCode, 200)
+    for (const id of ids) t.equal((await shop.ask('DELETE', `/products/${id}`)).statusCode, 204)
+  })
+
   t.test('a date that is none, or a range that ends before it begins, is 400', async (t) => {
-    for (const query of ['dateFrom=soon', 'dateTo=2026-02-30', 'dateFrom=2026-03-02&dateTo=2026-03-01']) {
+    for (const query of [
+      'dateFrom=soon',
+      'dateTo=2026-02-30',
+      'dateFrom=2026-03-02&dateTo=2026-03-01',
+      'dateFrom=2026-02-30T00:00:00Z',
+      'dateFrom=2026-03-01T25:00:00Z',
+      'dateFrom=2026-03-01T23:59:60Z',
+      'dateFrom=2026-03-01T00:00:00Z&dateFrom=2026-03-01',
+      'dateTo=0001-01-01T00:00:00Z',
+    ]) {
       const response = await shop.send('GET', snapshotUrl(`&${query}`))
       t.match(response.json(), { statusCode: 400, code: /^SHOP_/ }, query)
     }
@@ -171,7 +214,7 @@ interface Snapshot extends Sales {
   byDay: (Sales & { date: string })[]
   byWeekday: Sales[]
   topProducts: object[]
-  inventory: { productCount: number }
+  inventory: { productCount: number; stockValueCents: number }
 }
 
 function snapshotUrl(query: string): string {
