@@ -53,7 +53,7 @@ export async function buildApp(config: StorefrontConfig, database?: Database): P
     import('./storefront.js'),
   ])
 
-  const app = fastifyApp(await createLogger(config.logLevel))
+  const app = fastifyApp(config.proxies, await createLogger(config.logLevel))
   for (const warning of config.warnings) app.log.warn(warning)
   catalogue.belongsTo(app)
 

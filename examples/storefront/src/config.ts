@@ -10,6 +10,8 @@ export interface StorefrontConfig {
   host: string
   /** 0 takes any free port. */
   port: number
+  /** So many proxies stand before this process, and alone are believed about a client's address and scheme. */
+  proxies: number
   logLevel: string
   production: boolean
   catalogue: CatalogueSource
@@ -46,6 +48,7 @@ export function readConfig(environment: NodeJS.ProcessEnv): StorefrontConfig {
   return {
     host: read('HOST') ?? '127.0.0.1',
     port: readPort(read('PORT') ?? '3000'),
+    proxies: readCount('TRUSTED_PROXIES', read('TRUSTED_PROXIES') ?? '0', 0),
     logLevel: readLogLevel(read('LOG_LEVEL') ?? 'info'),
     production,
     catalogue: readCatalogueSource(read('DATABASE_URL'), read('DATA_DIR'), warn),

@@ -5,10 +5,16 @@ import { validatorCompiler } from './validation.js'
 
 const LONGEST_PARAMETER = 200
 
-/** A Fastify app with this server's manners: strict bodies, coded errors, a quiet log without tokens. */
-export function fastifyApp(logger?: FastifyBaseLogger): FastifyInstance {
+/**
+ * A Fastify app with this server's manners: strict bodies, coded errors, a quiet log without tokens.
+ *
+ * @param proxies - So many before this process are believed about where a request comes from.
+ */
+export function fastifyApp(proxies: number, logger?: FastifyBaseLogger): FastifyInstance {
   const app: FastifyInstance = Fastify({
     ...(logger === undefined ? {} : { loggerInstance: logger }),
+    // Fastify takes a number for a promise about addresses, and then trusts none.
+    trustProxy: (_address: string, hop: number) => hop < proxies,
     logController: new LogController({ disableRequestLogging: true }),
     routerOptions: { ignoreTrailingSlash: true, maxParamLength: LONGEST_PARAMETER },
     clientErrorHandler: refuseUnreadable,

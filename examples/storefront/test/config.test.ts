@@ -107,6 +107,7 @@ t.test('a limit that is none is refused with what it may be', (t) => {
     )
   }
   t.throws(() => readConfig({ RATE_LIMIT_WINDOW_SECONDS: '0' }), { message: /from 1 to 999999999/ })
+  t.throws(() => readConfig({ TRUSTED_PROXIES: 'all' }), { message: /TRUSTED_PROXIES.*from 0/ })
   t.end()
 })
 

@@ -59,3 +59,20 @@ t.test('guessing is never allowed more than anything else', async (t) => {
   }
   t.same(answers, [200, 200, 200, 429, 429])
 })
+
+t.test(
+  'behind a proxy that is believed each client has its own limit, and without that all share one',
+  async (t) => {
+    const answers = async (environment: NodeJS.ProcessEnv): Promise<number[]> => {
+      const app = await openStorefront(t, { RATE_LIMIT_MAX: '1', ...environment }, catalogue)
+      const clients = ['203.0.113.1', '203.0.113.2', 'chosen by the client, 203.0.113.1']
+      const seen: number[] = []
+      for (const client of clients) {
+        seen.push((await app.inject({ url: '/nowhere', headers: { 'x-forwarded-for': client } })).statusCode)
+      }
+      return seen
+    }
+    t.same(await answers({ TRUSTED_PROXIES: '1' }), [404, 404, 429])
+    t.same(await answers({}), [404, 429, 429])
+  },
+)

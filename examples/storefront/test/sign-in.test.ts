@@ -1,4 +1,7 @@
+import { type LightMyRequestResponse } from 'fastify'
 import t from 'tap'
+import { hashPassword } from '../dist/accounts/passwords.js'
+import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { DEMO_PASSWORD } from './demo-password.js'
 import { openStorefront } from './open-storefront.js'
 import { StorefrontClient } from './storefront-client.js'
@@ -156,3 +159,29 @@ async function cookieOf(user: string): Promise<string> {
   })
   return cookies.map(({ name, value }) => `${name}=${value}`).join('; ')
 }
+
+t.test(
+  'in production one signs in over https alone, also where a proxy that is believed speaks it',
+  async (t) => {
+    const production = { NODE_ENV: 'production', SESSION_SECRET: 's'.repeat(32), APP_SECRET: 'a'.repeat(32) }
+    const catalogue = await openCatalogue({ kind: 'memory' }, () => undefined)
+    t.teardown(() => catalogue.close())
+    await catalogue.query(
+      "insert into storefront.users (id, email, vendor_id, roles, password_hash) values ($1, $2, 'vendor-1', 'vendor', $3)",
+      ['merchant', 'merchant@shop.test', await hashPassword(DEMO_PASSWORD)],
+    )
+    const signIn = async (environment: NodeJS.ProcessEnv): Promise<LightMyRequestResponse> => {
+      const app = await openStorefront(t, { ...production, ...environment }, catalogue)
+      return app.inject({
+        method: 'POST',
+        url: '/auth/login',
+        headers: { host: 'shop.test', 'x-forwarded-for': '203.0.113.1', 'x-forwarded-proto': 'https' },
+        payload: { email: 'merchant@shop.test', password: DEMO_PASSWORD },
+      })
+    }
+    const behindProxy = await signIn({ TRUSTED_PROXIES: '1' })
+    t.equal(behindProxy.statusCode, 200)
+    t.match(behindProxy.headers['set-cookie'], /; Secure/)
+    t.match((await signIn({})).json(), { statusCode: 500, code: 'STAY_SESSION_INSECURE' })
+  },
+)
