@@ -124,6 +124,20 @@ for (const [kind, optionsFor] of Object.entries(kinds)) {
   })
 }
 
+t.test('leases may be any part of a second, and Redis gets whole milliseconds', async (t) => {
+  const redis = new Redis(server.url)
+  t.teardown(() => {
+    redis.disconnect()
+  })
+  const odd = { claimSeconds: 1.0005, leaseSeconds: 1.0015 }
+  const { app } = await openApp(t, { redis, keyPrefix: 'odd:', ...odd }, (app) => {
+    app.webhooks.on('generic', '*', () => undefined)
+  })
+  t.equal((await app.inject(signedEvent())).statusCode, 202)
+  await eventually(async () => (await app.webhooks.stats()).process.handled === 1)
+  await eventually(async () => (await app.webhooks.stats()).queue.active === 0)
+})
+
 t.test('who does not sign right is told nothing: 401', async (t) => {
   const { app, lines } = await openApp(t, { redis: false })
   const good = signedEvent()

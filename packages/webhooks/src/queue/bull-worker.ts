@@ -38,7 +38,7 @@ interface IdleTimes {
 /** Idle workers cost 36 commands a minute, or 2 where each is billed; dead ones are then noticed late. */
 function idleTimes({ sparing, leaseSeconds }: BullWorkerOptions): IdleTimes {
   if (sparing) return { drainDelaySeconds: 60, stalledEveryMs: 300_000 }
-  return { drainDelaySeconds: 5, stalledEveryMs: leaseSeconds * 500 }
+  return { drainDelaySeconds: 5, stalledEveryMs: Math.round(leaseSeconds * 500) }
 }
 
 /** Does not keep its process alive by leases that nobody needs any more. */
@@ -64,7 +64,7 @@ export class BullWorker {
       connection: options.connection(drainDelaySeconds),
       prefix,
       concurrency,
-      lockDuration: leaseSeconds * 1000,
+      lockDuration: Math.round(leaseSeconds * 1000),
       stalledInterval: stalledEveryMs,
       maxStalledCount: crashesUntilDead,
       drainDelay: drainDelaySeconds,
