@@ -268,15 +268,29 @@ t.test('what is asked before the app is ready says so', async (t) => {
   await t.rejects(app.webhooks.deadLetters.list(), { code: 'STAY_WEBHOOK_NOT_READY' })
 })
 
-t.test('a handler for a provider that does not exist, or a second one, is refused', async (t) => {
-  const { app } = await openApp(t, { redis: false, providers: { shopify: shopify({ secrets: 'x' }) } })
-  app.webhooks.on('shopify', 'orders/create', () => undefined)
-  const on = (provider: string) => (): void => {
-    app.webhooks.on(provider, 'orders/create', () => undefined)
-  }
-  t.throws(on('shopify'), { code: 'STAY_WEBHOOK_OPTION_INVALID', message: /already/ })
-  t.throws(on('shopfy'), /Did you mean "shopify"/)
-})
+t.test(
+  'a handler for a provider that does not exist, a second one, or none is refused at once',
+  async (t) => {
+    const { app } = await openApp(t, { redis: false, providers: { shopify: shopify({ secrets: 'x' }) } })
+    app.webhooks.on('shopify', 'orders/create', () => undefined)
+    const on = (provider: string) => (): void => {
+      app.webhooks.on(provider, 'orders/create', () => undefined)
+    }
+    t.throws(on('shopify'), { code: 'STAY_WEBHOOK_OPTION_INVALID', message: /already/ })
+    t.throws(on('shopfy'), /Did you mean "shopify"/)
+    for (const wrong of [
+      ['new'],
+      ['new', {}],
+      ['', () => undefined],
+      [undefined, () => undefined],
+      [5, () => undefined],
+    ]) {
+      const add = (): unknown =>
+        Reflect.apply(Reflect.get(app.webhooks, 'on'), app.webhooks, ['shopify', ...wrong])
+      t.throws(add, { code: 'STAY_WEBHOOK_OPTION_INVALID' }, JSON.stringify(wrong))
+    }
+  },
+)
 
 t.test('the start line says what the queue lives on', async (t) => {
   const { lines } = await openApp(t, { redis: false })
