@@ -138,6 +138,66 @@ t.test('leases may be any part of a second, and Redis gets whole milliseconds', 
   await eventually(async () => (await app.webhooks.stats()).queue.active === 0)
 })
 
+t.test(
+  'what a provider of the app says is held against what it may say, before anything is accepted',
+  async (t) => {
+    let said: unknown
+    // From JavaScript anything may come.
+    const generic = { verify: (): never => said as never }
+    const { app } = await openApp(t, { redis: false, providers: { generic }, processing: false })
+    const event = { id: '1', topic: 'x', tenantId: '', body: '{}', fingerprint: 'f' }
+    const answerTo = async (verdict: unknown): Promise<unknown> => {
+      said = verdict
+      const response = await app.inject(signedEvent())
+      return response.json<{ code?: string; status?: string }>().code ?? response.statusCode
+    }
+    for (const verdict of [undefined, null, true, { kind: 'ok' }, { kind: 'verified' }]) {
+      t.equal(await answerTo(verdict), 'STAY_WEBHOOK_PROVIDER_INVALID', JSON.stringify(verdict))
+    }
+    const wrong = { id: 5, topic: ['x'], tenantId: undefined, body: {}, fingerprint: undefined }
+    for (const [name, value] of [...Object.entries(wrong), ['fingerprint', '']]) {
+      const verdict = { kind: 'verified', event: { ...event, [name]: value } }
+      t.equal(await answerTo(verdict), 'STAY_WEBHOOK_PROVIDER_INVALID', name)
+    }
+    for (const change of [
+      { id: '' },
+      { topic: '' },
+      { id: 'x'.repeat(501) },
+      { body: 'no json' },
+      { body: '' },
+    ]) {
+      const verdict = { kind: 'verified', event: { ...event, ...change } }
+      t.equal(await answerTo(verdict), 'STAY_WEBHOOK_UNREADABLE', JSON.stringify(change).slice(0, 30))
+    }
+    t.equal(await answerTo({ kind: 'unsigned' }), 'STAY_WEBHOOK_UNSIGNED')
+    t.equal((await app.webhooks.stats()).process.accepted, 0)
+    t.equal(await answerTo({ kind: 'verified', event }), 202)
+    t.equal(await answerTo({ kind: 'verified', event: { ...event } }), 200)
+  },
+)
+
+t.test('a fingerprint may be any text', async (t) => {
+  const redis = new Redis(server.url)
+  t.teardown(() => {
+    redis.disconnect()
+  })
+  let fingerprint = 'one two'
+  const event = { id: '1', topic: 'x', tenantId: '', body: '{}' }
+  const generic = { verify: () => ({ kind: 'verified' as const, event: { ...event, fingerprint } }) }
+  const { app } = await openApp(t, { redis, keyPrefix: 'any:', providers: { generic }, processing: false })
+  for (const [text, status] of [
+    ['one two', 202],
+    ['one two', 200],
+    ['two', 422],
+    ['\u0000', 422],
+  ] as const) {
+    fingerprint = text
+    t.equal((await app.inject(signedEvent())).statusCode, status, text)
+  }
+  const [receipt] = await redis.keys('any:webhook:*')
+  t.match(await redis.get(receipt ?? ''), /^accepted [\w-]+$/)
+})
+
 t.test('who does not sign right is told nothing: 401', async (t) => {
   const { app, lines } = await openApp(t, { redis: false })
   const good = signedEvent()
