@@ -36,7 +36,7 @@ export interface WebhooksOptions {
   readonly concurrency?: number
   /** Runs of a handler before the event becomes a dead letter; `QUEUE_ATTEMPTS`. */
   readonly attempts?: number
-  /** Milliseconds before the second attempt; each further pause is twice as long; `QUEUE_BACKOFF_DELAY`. */
+  /** Milliseconds before the second attempt; each further pause is twice as long, up to a day; `QUEUE_BACKOFF_DELAY`. */
   readonly backoffDelayMs?: number
   /** Milliseconds after which a handler is given up. */
   readonly handlerTimeoutMs?: number
