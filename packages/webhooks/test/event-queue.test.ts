@@ -103,7 +103,7 @@ t.test('what only BullMQ has', async (t) => {
   t.test('after many attempts the pause is at most a day, and not none', async (t) => {
     const { queue, queueName } = openQueue(t, link, client, { attempts: 1000, backoffDelayMs: 5000 })
     await queue.add(eventOf('1'))
-    await client.hset(`bull:${queueName}:${idempotencyTokenOf(eventOf('1'))}`, 'atm', '900')
+    await client.hset(`bull:${queueName}:${idempotencyTokenOf(eventOf('1'))}`, { atm: '900' })
     let runs = 0
     queue.process(async () => {
       runs += 1
@@ -111,7 +111,7 @@ t.test('what only BullMQ has', async (t) => {
     })
     await eventually(async () => (await queue.numbers()).delayed === 1)
     // A score of BullMQ is the time in ms, and twelve bits of order.
-    const [, score] = await client.zrange(`bull:${queueName}:delayed`, 0, 0, 'WITHSCORES')
+    const [, score] = await client.zrange(`bull:${queueName}:delayed`, '0', '0', 'WITHSCORES')
     const pauseMs = Number(score) / 4096 - Date.now()
     t.ok(pauseMs > 40_000_000 && pauseMs <= 86_400_000, `${pauseMs} ms`)
     t.equal(runs, 1)
