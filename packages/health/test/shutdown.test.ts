@@ -217,12 +217,17 @@ t.test('shutdown can be asked for without signals, twice, and without a server',
   t.equal(app.healthChecks.phase, 'draining')
 })
 
-async function statusOver(session: ClientHttp2Session, path: string): Promise<unknown> {
+/** The status of an answer, or undefined where the stream ends without one. */
+function statusOver(session: ClientHttp2Session, path: string): Promise<unknown> {
   const stream = session.request({ ':path': path })
-  const answered = once(stream, 'response')
+  stream.on('error', () => undefined)
   stream.resume()
-  const [headers]: unknown[] = await answered
-  return Reflect.get(Object(headers), ':status')
+  return new Promise((resolve) => {
+    stream.once('response', (headers) => {
+      resolve(headers[':status'])
+    })
+    stream.once('close', resolve)
+  })
 }
 
 t.test(
@@ -246,7 +251,7 @@ t.test(
     }
     const [, busy, stuck] = sessions
     const slow = statusOver(busy, '/slow')
-    const never = statusOver(stuck, '/never').catch((error: unknown) => error)
+    const never = statusOver(stuck, '/never')
     await delay(100)
     const elapsedMs = startStopwatch()
     await app.close()
