@@ -104,7 +104,21 @@ for (const [kind, optionsFor] of Object.entries(kinds)) {
     app.webhooks.on('generic', '*', () => undefined)
     await app.webhooks.deadLetters.replay(items[0]?.id ?? '')
     await eventually(async () => (await app.webhooks.stats()).process.handled === 1)
-    t.equal(await app.webhooks.deadLetters.discard('wh_nobody'), false)
+    for (const id of [
+      'wh_nobody',
+      '',
+      'id',
+      'active',
+      'wait',
+      'failed',
+      'delayed',
+      'events',
+      'meta',
+      'marker',
+    ]) {
+      t.equal(await app.webhooks.deadLetters.discard(id), false, id)
+      t.equal(await app.webhooks.deadLetters.replay(id), false, id)
+    }
   })
 
   t.test(`on ${kind}: a handler that takes too long is told so, and its event is tried again`, async (t) => {
@@ -192,7 +206,7 @@ t.test('a fingerprint may be any text', async (t) => {
     ['\u0000', 422],
   ] as const) {
     fingerprint = text
-    t.equal((await app.inject(signedEvent())).statusCode, status, text)
+    t.equal((await app.inject(signedEvent())).statusCode, status, JSON.stringify(text))
   }
   const [receipt] = await redis.keys('any:webhook:*')
   t.match(await redis.get(receipt ?? ''), /^accepted [\w-]+$/)
@@ -254,6 +268,9 @@ t.test('whatever type the body says it has, its bytes are what was signed', asyn
     const typed = { ...headers, 'content-type': type }
     t.equal((await app.inject({ ...request, headers: typed })).statusCode, 202, type ?? 'none')
   }
+  const { headers, ...request } = signedEvent({ id: 'odd' })
+  const odd = { ...request, headers: { ...headers, 'content-type': 'json' } }
+  t.equal((await app.inject(odd)).statusCode, 415, 'what is no type at all')
 })
 
 t.test('bodies are bytes on the route of the webhooks alone', async (t) => {
