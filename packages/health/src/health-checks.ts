@@ -32,6 +32,8 @@ export interface HealthChecks {
   /**
    * Ends the app in order: readiness 503, a delay in which it answers on with `Connection: close`, then
    * `app.close()`. Bounded; asked twice it is done once.
+   *
+   * @throws STAY_HEALTH_OPTION_INVALID for a `drainDelayMs` that is no whole number from 0 to 3600000.
    */
   shutdown(options?: { readonly drainDelayMs?: number }): Promise<void>
 }

@@ -100,6 +100,8 @@ export const defaultOptions: Readonly<Defaults> = Object.freeze({
 
 const longestMs = 3_600_000
 const milliseconds = optionRule.wholeNumber(0, longestMs)
+/** Also of the shutdown that is given a delay of its own. */
+export const drainDelayRule: OptionRule = milliseconds
 
 const path: OptionRule = {
   wants: 'a path that begins with /, or false',
@@ -142,7 +144,7 @@ const rules: OptionRules<HealthOptions> = {
     accepts: (value) => value === false || optionRule.wholeNumber(1).accepts(value),
   },
   signals: { wants: signals.wants, accepts: (value) => value === false || signals.accepts(value) },
-  drainDelayMs: milliseconds,
+  drainDelayMs: drainDelayRule,
   requestsWithinMs: milliseconds,
   closeWithinMs: milliseconds,
 }

@@ -54,7 +54,7 @@ function register(app: FastifyInstance, given: HealthOptions): void {
       return monitor.snapshot
     },
     metrics: () => metricsText(measure(monitor)),
-    shutdown: ({ drainDelayMs } = {}) => shutdown.run(drainDelayMs),
+    shutdown: (how) => shutdown.run(how?.drainDelayMs),
   }
   app.decorate<HealthChecks>(options.decorateAs, checks)
   addHealthRoutes(app, monitor, options, () => checks.metrics())

@@ -158,3 +158,36 @@ t.test('a check that cannot be one is refused', async (t) => {
   t.throws(() => add({ name: 'b' }), { code, message: /no function run/ })
   t.throws(() => add({ name: 'c', timeoutMs: 0, run: () => true }), { code, message: /timeoutMs/ })
 })
+
+t.test('a check may be an object of a class', async (t) => {
+  class Database implements HealthCheck {
+    readonly name = 'database'
+    readonly #state = { up: true }
+    run(): boolean {
+      return this.#state.up
+    }
+  }
+  const { app } = await openApp(t, { redis: false })
+  app.healthChecks.add(new Database())
+  await app.healthChecks.refresh()
+  t.match(app.healthChecks.snapshot().details.checks, [{ name: 'database', status: 'pass' }])
+})
+
+t.test('a check that cannot be one is refused when it is added', async (t) => {
+  const runner = new CheckRunner(60_000, { info: () => undefined, warn: () => undefined })
+  const run = (): undefined => undefined
+  for (const check of [
+    undefined,
+    null,
+    'x',
+    { name: 'a' },
+    { name: 'a', run, critical: 'yes' },
+    { name: 'a', run, timeoutMs: '5' },
+    { name: 'a', run, timeoutMs: 0 },
+    { name: 'a', run, timeoutMs: Infinity },
+    { name: 'a', run, timeoutMs: 1e12 },
+  ]) {
+    const add = (): unknown => Reflect.apply(runner.add.bind(runner), undefined, [check])
+    t.throws(add, { code: 'STAY_HEALTH_CHECK_INVALID' }, JSON.stringify(check))
+  }
+})

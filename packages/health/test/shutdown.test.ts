@@ -7,10 +7,12 @@ import {
 } from '@stayfast/test-kit'
 import { once } from 'node:events'
 import { Agent, request } from 'node:http'
+import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2'
 import { connect, type Socket } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
+import Fastify from 'fastify'
 import t, { type Test } from 'tap'
-import type { HealthOptions } from '../dist/index.js'
+import health, { type HealthOptions } from '../dist/index.js'
 import { openApp, probe } from './support/open-app.js'
 
 const listening = /Server listening at http:\/\/127\.0\.0\.1:(\d+)/
@@ -214,3 +216,62 @@ t.test('shutdown can be asked for without signals, twice, and without a server',
   await Promise.all([app.healthChecks.shutdown(), app.healthChecks.shutdown({ drainDelayMs: 0 })])
   t.equal(app.healthChecks.phase, 'draining')
 })
+
+/** The status of an answer, or undefined where the stream ends without one. */
+function statusOver(session: ClientHttp2Session, path: string): Promise<unknown> {
+  const stream = session.request({ ':path': path })
+  stream.on('error', () => undefined)
+  stream.resume()
+  return new Promise((resolve) => {
+    stream.once('response', (headers) => {
+      resolve(headers[':status'])
+    })
+    stream.once('close', resolve)
+  })
+}
+
+t.test(
+  'over HTTP/2 idle sessions end with the app, requests under way are answered, and the rest is cut',
+  async (t) => {
+    const app = Fastify({ http2: true })
+    app.register(health, { redis: false, requestsWithinMs: 2000 })
+    app.get('/slow', async () => {
+      await delay(200)
+      return 'done'
+    })
+    app.get('/never', () => new Promise(() => undefined))
+    const url = await app.listen({ port: 0, host: '127.0.0.1' })
+    const sessions = [connectHttp2(url), connectHttp2(url), connectHttp2(url)] as const
+    t.teardown(() => {
+      for (const session of sessions) session.destroy()
+    })
+    for (const session of sessions) {
+      session.on('error', () => undefined)
+      t.equal(await statusOver(session, '/livez'), 200)
+    }
+    const [, busy, stuck] = sessions
+    const slow = statusOver(busy, '/slow')
+    const never = statusOver(stuck, '/never')
+    await delay(100)
+    const elapsedMs = startStopwatch()
+    await app.close()
+    t.equal(await slow, 200)
+    t.not(await never, 200)
+    t.ok(elapsedMs() < 15_000, 'long before the time that Fastify gives a silent session')
+  },
+)
+
+t.test(
+  'a shutdown with a delay that is none is refused before it begins, and can be asked for again',
+  async (t) => {
+    const { app } = await openApp(t)
+    await app.listen({ port: 0, host: '127.0.0.1' })
+    for (const drainDelayMs of ['1', -1, Number.NaN, Infinity, 1e12]) {
+      const shutdown = (): unknown => Reflect.apply(app.healthChecks.shutdown, undefined, [{ drainDelayMs }])
+      await t.rejects(async () => shutdown(), { code: 'STAY_HEALTH_OPTION_INVALID' }, String(drainDelayMs))
+      t.equal(app.healthChecks.phase, 'ready')
+    }
+    await app.healthChecks.shutdown({ drainDelayMs: 0 })
+    t.equal(app.server.listening, false)
+  },
+)

@@ -356,3 +356,23 @@ t.test('foreign parameters of a URL are named in a notice', (t) => {
   ])
   t.end()
 })
+
+t.test(
+  'nodes are named by host and port: IPv6 without a port has the usual one, a socket file is none',
+  (t) => {
+    const nodes = [{ host: '::1' }, '[::2]', { host: '::3', port: 7001 }]
+    t.match(open({ cluster: { nodes } }).targets.default.server.endpoints, [
+      { host: '::1', port: 6379 },
+      { host: '::2', port: 6379 },
+      { host: '::3', port: 7001 },
+    ])
+    t.match(open({ sentinel: { nodes: ['[::1]'], name: 'm' } }).targets.default.server.endpoints, [
+      { host: '::1', port: 26_379 },
+    ])
+    for (const socket of ['/run/redis.sock', 'unix:///run/redis.sock']) {
+      t.match(refused({ cluster: { nodes: ['a', socket] } }), { code: 'STAY_REDIS_CONFIG_INVALID_HOST' })
+      t.match(refused({}, { REDIS_CLUSTER_NODES: socket }), { code: 'STAY_REDIS_CONFIG_INVALID_HOST' })
+    }
+    t.end()
+  },
+)

@@ -142,3 +142,15 @@ t.test('clients of ioredis, a Cluster and iovalkey can be adopted, in types and 
   }
   t.end()
 })
+
+t.test('a password that was given as a number is not shown', (t) => {
+  for (const options of [
+    { host: 'h', password: 20_261_121 },
+    { sentinel: { nodes: ['h'], name: 'm', password: 20_261_121 } },
+  ]) {
+    const error = refused(options)
+    t.match(error, { code: 'STAY_REDIS_CONFIG_WRONG_TYPE', message: /password is a number/ })
+    t.notMatch(error.message, '20261121')
+  }
+  t.end()
+})

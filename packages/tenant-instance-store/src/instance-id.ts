@@ -6,7 +6,7 @@ const possible = /^[^\p{Cc}\p{Cs}]{1,200}$/u
 /**
  * Takes what came from outside for an id, if it can be one.
  *
- * @param isInstanceId - The app's own rule, beside the general one.
+ * @param isInstanceId - The app's own rule, beside the general one; what is not `true` is a no.
  * @throws STAY_INSTANCE_ID_INVALID. The message does not repeat the text, which may be anything.
  */
 export function checkInstanceId(id: unknown, isInstanceId?: (id: string) => boolean): string {
@@ -15,6 +15,8 @@ export function checkInstanceId(id: unknown, isInstanceId?: (id: string) => bool
   if (!possible.test(id)) {
     throw new InstanceIdInvalidError('it takes 1 to 200 characters, without control characters')
   }
-  if (isInstanceId?.(id) === false) throw new InstanceIdInvalidError('this app has no ids of that form')
+  // From JavaScript anything may come, a promise included, which would let every id in.
+  const own: unknown = isInstanceId === undefined || isInstanceId(id)
+  if (own !== true) throw new InstanceIdInvalidError('this app has no ids of that form')
   return id
 }

@@ -27,6 +27,8 @@ t.test('an unknown option is refused and the nearest known one is named', async 
   }
 })
 
+const encryptionKey = { id: 'a', key: Buffer.alloc(32, 1) }
+
 t.test('a value that an option cannot have is refused', async (t) => {
   const cases: readonly (readonly [option: string, value: unknown])[] = [
     ['ttlSeconds', 0],
@@ -36,6 +38,9 @@ t.test('a value that an option cannot have is refused', async (t) => {
     ['ttlSeconds', Number.MAX_SAFE_INTEGER],
     ['maxBytes', -1],
     ['maxInstancesInMemory', null],
+    ['maxInstancesInMemory', 1e15],
+    ['maxLocalInstances', 1e9],
+    ['encryptionKeys', [encryptionKey, { ...encryptionKey, key: Buffer.alloc(32, 2) }]],
     ['retryAfterSeconds', Infinity],
     ['decorateAs', ''],
     ['decorateAs', 1],

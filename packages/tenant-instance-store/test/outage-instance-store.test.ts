@@ -366,3 +366,22 @@ t.test('the end of a process tells how many accepted writes it takes along', asy
   await instances.save({ id: 'b' })
   t.equal(await store.close(2000), 2)
 })
+
+t.test('what is written when the store is closed is refused, and not accepted and lost', async (t) => {
+  const server = await startRedisServer({}, t)
+  const link = await openLink(t, server.url)
+  const { instances, store } = storeProcess(t, link)
+  await instances.save({ id: 'a' })
+  await server.kill()
+  await reaches(link, 'down')
+  t.equal(await store.close(0), 0)
+  const writes: (() => Promise<unknown>)[] = [
+    () => instances.save({ id: 'a', x: 1 }),
+    () => instances.save({ id: 'b' }),
+    () => instances.delete('a'),
+  ]
+  for (const write of writes) {
+    await t.rejects(write, { code: 'STAY_INSTANCE_NOT_WRITTEN', statusCode: 503 })
+  }
+  t.equal(store.buffered, 0)
+})

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { checkInstanceId } from '../dist/instance-id.js'
 import { StoredInstances } from '../dist/stored-instances.js'
 import { MemoryInstanceStore } from '../dist/stores/memory-instance-store.js'
 import type { InstanceStore } from '../dist/stores/instance-store.js'
@@ -82,4 +83,12 @@ t.test('objects without a prototype are plain data', async (t) => {
   Object.setPrototypeOf(bare.inner, null)
   await instances.save(bare)
   t.strictSame(await instances.get('a'), { id: 'a', inner: {} })
+})
+
+t.test("an app's own rule for ids lets in what it says true of, and nothing else", async (t) => {
+  const rule = (answer: unknown) => (): boolean => answer as boolean
+  t.equal(checkInstanceId('a', rule(true)), 'a')
+  for (const answer of [false, undefined, null, 'yes', Promise.resolve(false)]) {
+    t.throws(() => checkInstanceId('a', rule(answer)), { code: 'STAY_INSTANCE_ID_INVALID' }, String(answer))
+  }
 })

@@ -38,6 +38,16 @@ export const EventUnreadableError: FastifyErrorConstructor<{ code: string }, Tex
   Text
 >('STAY_WEBHOOK_UNREADABLE', 'The webhook was signed and cannot be read: %s.', 400)
 
+/** A provider of the app gave a verdict that is none. */
+export const ProviderInvalidError: FastifyErrorConstructor<{ code: string }, Text> = createError<
+  string,
+  Text
+>(
+  'STAY_WEBHOOK_PROVIDER_INVALID',
+  "The provider \"%s\" gave no verdict: verify returns { kind: 'unsigned' or 'unreadable', reason }, or { kind: 'verified', event } whose id, topic, tenantId, body and fingerprint are texts.",
+  500,
+)
+
 /** An event of this id was accepted before, with another content. */
 export const EventConflictError: FastifyErrorConstructor<{ code: string }, []> = createError<string, []>(
   'STAY_WEBHOOK_CONFLICT',

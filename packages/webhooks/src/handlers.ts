@@ -20,20 +20,29 @@ export class Handlers {
     this.#providers = providers
   }
 
-  /** @throws STAY_WEBHOOK_OPTION_INVALID for a provider that is not configured, or a second handler. */
+  /**
+   * @throws STAY_WEBHOOK_OPTION_INVALID for a provider that is not configured, a second handler, or what is
+   * no topic or no handler.
+   */
   add(provider: string, topic: string, handler: AnyHandler): void {
+    const [name, handle]: readonly unknown[] = [topic, Reflect.get(handler, 'handle')]
+    if (typeof name !== 'string' || name === '' || typeof handle !== 'function') {
+      throw new WebhookOptionError(
+        "A handler is added by a provider, a topic such as 'orders/create' or '*', and a function that takes the event.",
+      )
+    }
     if (!this.#providers.includes(provider)) {
       throw new WebhookOptionError(
         `There is no provider "${provider}" to handle events of. ${didYouMean(provider, this.#providers)}`,
       )
     }
-    const name = nameOf(provider, topic)
-    if (this.#handlers.has(name)) {
+    const key = nameOf(provider, topic)
+    if (this.#handlers.has(key)) {
       throw new WebhookOptionError(
         `There is a handler for ${provider} ${topic} already: one event has one handler, which may do several things.`,
       )
     }
-    this.#handlers.set(name, handler)
+    this.#handlers.set(key, handler)
   }
 
   find(provider: string, topic: string): AnyHandler | undefined {

@@ -36,7 +36,7 @@ export interface WebhooksOptions {
   readonly concurrency?: number
   /** Runs of a handler before the event becomes a dead letter; `QUEUE_ATTEMPTS`. */
   readonly attempts?: number
-  /** Milliseconds before the second attempt; each further pause is twice as long; `QUEUE_BACKOFF_DELAY`. */
+  /** Milliseconds before the second attempt; each further pause is twice as long, up to a day; `QUEUE_BACKOFF_DELAY`. */
   readonly backoffDelayMs?: number
   /** Milliseconds after which a handler is given up. */
   readonly handlerTimeoutMs?: number
@@ -96,6 +96,9 @@ function isProvider(value: unknown): boolean {
   return value === undefined || (isRecord(value) && typeof value['verify'] === 'function')
 }
 
+/** What a Map can hold; a cache of more would end the process where it is made. */
+const mostEntries = 2 ** 24
+
 const rules: OptionRules<WebhooksOptions> = {
   providers: {
     wants: 'an object of providers by their names, which are of letters, digits, - and _',
@@ -129,8 +132,8 @@ const rules: OptionRules<WebhooksOptions> = {
   rememberSeconds: optionRule.seconds,
   retryAfterSeconds: optionRule.seconds,
   closeSeconds: optionRule.number(0, 600),
-  maxInMemory: optionRule.wholeNumber(1),
-  maxReceiptsInMemory: optionRule.wholeNumber(1),
+  maxInMemory: optionRule.wholeNumber(1, mostEntries),
+  maxReceiptsInMemory: optionRule.wholeNumber(1, mostEntries),
   env: { wants: 'an object or false', accepts: (value) => value === false || isRecord(value) },
 }
 

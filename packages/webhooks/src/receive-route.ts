@@ -3,6 +3,7 @@ import { STATUS_CODES } from 'node:http'
 import { EventUnreadableError, isTryAgain, ProviderUnknownError, SignatureError } from './errors.js'
 import type { Intake } from './intake.js'
 import type { CheckedOptions } from './options.js'
+import { checkedVerdict } from './providers/checked-verdict.js'
 import type { WebhookCounters } from './counters.js'
 
 /** What the route works with. */
@@ -52,11 +53,12 @@ export function receiveRoute(scope: FastifyInstance, parts: ReceiveRouteParts): 
       const { params, headers, body } = request
       const provider = providers[params.provider]
       if (provider === undefined) throw new ProviderUnknownError()
-      const verdict = await provider.verify({
+      const said = await provider.verify({
         headers,
         body: Buffer.isBuffer(body) ? body : Buffer.alloc(0),
         nowMs: parts.nowMs(),
       })
+      const verdict = checkedVerdict(params.provider, said)
       switch (verdict.kind) {
         case 'unsigned':
           parts.counters.unsigned += 1

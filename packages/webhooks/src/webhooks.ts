@@ -19,7 +19,8 @@ export interface Webhooks {
    *
    * @param provider - A name of the option `providers`.
    * @param topic - Such as `'orders/create'`, or `'*'` for those that have no handler of their own.
-   * @throws STAY_WEBHOOK_OPTION_INVALID for a provider that is not configured, or a second handler.
+   * @throws STAY_WEBHOOK_OPTION_INVALID for a provider that is not configured, a second handler, or what is
+   * no topic or no handler.
    */
   on<Provider extends string, Topic extends string>(
     provider: Provider,

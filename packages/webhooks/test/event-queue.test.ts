@@ -100,6 +100,23 @@ t.test('what only BullMQ has', async (t) => {
   })
   const link = await openLink(t, server.url)
 
+  t.test('after many attempts the pause is at most a day, and not none', async (t) => {
+    const { queue, queueName } = openQueue(t, link, client, { attempts: 1000, backoffDelayMs: 5000 })
+    await queue.add(eventOf('1'))
+    await client.hset(`bull:${queueName}:${idempotencyTokenOf(eventOf('1'))}`, { atm: '900' })
+    let runs = 0
+    queue.process(async () => {
+      runs += 1
+      throw new Error('no')
+    })
+    await eventually(async () => (await queue.numbers()).delayed === 1)
+    // A score of BullMQ is the time in ms, and twelve bits of order.
+    const [, score] = await client.zrange(`bull:${queueName}:delayed`, '0', '0', 'WITHSCORES')
+    const pauseMs = Number(score) / 4096 - Date.now()
+    t.ok(pauseMs > 40_000_000 && pauseMs <= 86_400_000, `${pauseMs} ms`)
+    t.equal(runs, 1)
+  })
+
   t.test('an event that took its workers down is handled anew when it is replayed', async (t) => {
     const { queue, queueName } = openQueue(t, link, client, { attempts: 1 })
     let broken = true
@@ -202,11 +219,13 @@ t.test('on a Cluster', async (t) => {
   onServer(t, () => link, cluster)
 })
 
-t.test('pauses between attempts double, and half of each is chance', async (t) => {
+t.test('pauses between attempts double up to a day, and half of each is chance', async (t) => {
   for (const [made, longest] of [
     [1, 5000],
     [2, 10_000],
     [5, 80_000],
+    [20, 86_400_000],
+    [1100, 86_400_000],
   ] as const) {
     const pauses = Array.from({ length: 500 }, () => backoffMs(made, 5000))
     t.ok(Math.max(...pauses) <= longest && Math.min(...pauses) >= longest / 2)

@@ -43,6 +43,8 @@ t.test('an option that is misspelt or cannot be is refused, and its value is not
     { closeSeconds: -1 },
     { rememberSeconds: 0.5 },
     { env: 'x' },
+    { maxInMemory: 1e15 },
+    { maxReceiptsInMemory: 1e9 },
   ]) {
     t.throws(wrong(options), { code: 'STAY_WEBHOOK_OPTION_INVALID' }, JSON.stringify(options))
   }

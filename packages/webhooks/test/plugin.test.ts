@@ -104,7 +104,21 @@ for (const [kind, optionsFor] of Object.entries(kinds)) {
     app.webhooks.on('generic', '*', () => undefined)
     await app.webhooks.deadLetters.replay(items[0]?.id ?? '')
     await eventually(async () => (await app.webhooks.stats()).process.handled === 1)
-    t.equal(await app.webhooks.deadLetters.discard('wh_nobody'), false)
+    for (const id of [
+      'wh_nobody',
+      '',
+      'id',
+      'active',
+      'wait',
+      'failed',
+      'delayed',
+      'events',
+      'meta',
+      'marker',
+    ]) {
+      t.equal(await app.webhooks.deadLetters.discard(id), false, id)
+      t.equal(await app.webhooks.deadLetters.replay(id), false, id)
+    }
   })
 
   t.test(`on ${kind}: a handler that takes too long is told so, and its event is tried again`, async (t) => {
@@ -123,6 +137,80 @@ for (const [kind, optionsFor] of Object.entries(kinds)) {
     t.match(reasons, [{ code: 'STAY_WEBHOOK_HANDLER_TIMEOUT' }])
   })
 }
+
+t.test('leases may be any part of a second, and Redis gets whole milliseconds', async (t) => {
+  const redis = new Redis(server.url)
+  t.teardown(() => {
+    redis.disconnect()
+  })
+  const odd = { claimSeconds: 1.0005, leaseSeconds: 1.0015 }
+  const { app } = await openApp(t, { redis, keyPrefix: 'odd:', ...odd }, (app) => {
+    app.webhooks.on('generic', '*', () => undefined)
+  })
+  t.equal((await app.inject(signedEvent())).statusCode, 202)
+  await eventually(async () => (await app.webhooks.stats()).process.handled === 1)
+  await eventually(async () => (await app.webhooks.stats()).queue.active === 0)
+})
+
+t.test(
+  'what a provider of the app says is held against what it may say, before anything is accepted',
+  async (t) => {
+    let said: unknown
+    // From JavaScript anything may come.
+    const generic = { verify: (): never => said as never }
+    const { app } = await openApp(t, { redis: false, providers: { generic }, processing: false })
+    const event = { id: '1', topic: 'x', tenantId: '', body: '{}', fingerprint: 'f' }
+    const answerTo = async (verdict: unknown): Promise<unknown> => {
+      said = verdict
+      const response = await app.inject(signedEvent())
+      return response.json<{ code?: string; status?: string }>().code ?? response.statusCode
+    }
+    for (const verdict of [undefined, null, true, { kind: 'ok' }, { kind: 'verified' }]) {
+      t.equal(await answerTo(verdict), 'STAY_WEBHOOK_PROVIDER_INVALID', JSON.stringify(verdict))
+    }
+    const wrong = { id: 5, topic: ['x'], tenantId: undefined, body: {}, fingerprint: undefined }
+    for (const [name, value] of [...Object.entries(wrong), ['fingerprint', '']]) {
+      const verdict = { kind: 'verified', event: { ...event, [name]: value } }
+      t.equal(await answerTo(verdict), 'STAY_WEBHOOK_PROVIDER_INVALID', name)
+    }
+    for (const change of [
+      { id: '' },
+      { topic: '' },
+      { id: 'x'.repeat(501) },
+      { body: 'no json' },
+      { body: '' },
+    ]) {
+      const verdict = { kind: 'verified', event: { ...event, ...change } }
+      t.equal(await answerTo(verdict), 'STAY_WEBHOOK_UNREADABLE', JSON.stringify(change).slice(0, 30))
+    }
+    t.equal(await answerTo({ kind: 'unsigned' }), 'STAY_WEBHOOK_UNSIGNED')
+    t.equal((await app.webhooks.stats()).process.accepted, 0)
+    t.equal(await answerTo({ kind: 'verified', event }), 202)
+    t.equal(await answerTo({ kind: 'verified', event: { ...event } }), 200)
+  },
+)
+
+t.test('a fingerprint may be any text', async (t) => {
+  const redis = new Redis(server.url)
+  t.teardown(() => {
+    redis.disconnect()
+  })
+  let fingerprint = 'one two'
+  const event = { id: '1', topic: 'x', tenantId: '', body: '{}' }
+  const generic = { verify: () => ({ kind: 'verified' as const, event: { ...event, fingerprint } }) }
+  const { app } = await openApp(t, { redis, keyPrefix: 'any:', providers: { generic }, processing: false })
+  for (const [text, status] of [
+    ['one two', 202],
+    ['one two', 200],
+    ['two', 422],
+    ['\u0000', 422],
+  ] as const) {
+    fingerprint = text
+    t.equal((await app.inject(signedEvent())).statusCode, status, JSON.stringify(text))
+  }
+  const [receipt] = await redis.keys('any:webhook:*')
+  t.match(await redis.get(receipt ?? ''), /^accepted [\w-]+$/)
+})
 
 t.test('who does not sign right is told nothing: 401', async (t) => {
   const { app, lines } = await openApp(t, { redis: false })
@@ -180,6 +268,9 @@ t.test('whatever type the body says it has, its bytes are what was signed', asyn
     const typed = { ...headers, 'content-type': type }
     t.equal((await app.inject({ ...request, headers: typed })).statusCode, 202, type ?? 'none')
   }
+  const { headers, ...request } = signedEvent({ id: 'odd' })
+  const odd = { ...request, headers: { ...headers, 'content-type': 'json' } }
+  t.equal((await app.inject(odd)).statusCode, 415, 'what is no type at all')
 })
 
 t.test('bodies are bytes on the route of the webhooks alone', async (t) => {
@@ -254,15 +345,29 @@ t.test('what is asked before the app is ready says so', async (t) => {
   await t.rejects(app.webhooks.deadLetters.list(), { code: 'STAY_WEBHOOK_NOT_READY' })
 })
 
-t.test('a handler for a provider that does not exist, or a second one, is refused', async (t) => {
-  const { app } = await openApp(t, { redis: false, providers: { shopify: shopify({ secrets: 'x' }) } })
-  app.webhooks.on('shopify', 'orders/create', () => undefined)
-  const on = (provider: string) => (): void => {
-    app.webhooks.on(provider, 'orders/create', () => undefined)
-  }
-  t.throws(on('shopify'), { code: 'STAY_WEBHOOK_OPTION_INVALID', message: /already/ })
-  t.throws(on('shopfy'), /Did you mean "shopify"/)
-})
+t.test(
+  'a handler for a provider that does not exist, a second one, or none is refused at once',
+  async (t) => {
+    const { app } = await openApp(t, { redis: false, providers: { shopify: shopify({ secrets: 'x' }) } })
+    app.webhooks.on('shopify', 'orders/create', () => undefined)
+    const on = (provider: string) => (): void => {
+      app.webhooks.on(provider, 'orders/create', () => undefined)
+    }
+    t.throws(on('shopify'), { code: 'STAY_WEBHOOK_OPTION_INVALID', message: /already/ })
+    t.throws(on('shopfy'), /Did you mean "shopify"/)
+    for (const wrong of [
+      ['new'],
+      ['new', {}],
+      ['', () => undefined],
+      [undefined, () => undefined],
+      [5, () => undefined],
+    ]) {
+      const add = (): unknown =>
+        Reflect.apply(Reflect.get(app.webhooks, 'on'), app.webhooks, ['shopify', ...wrong])
+      t.throws(add, { code: 'STAY_WEBHOOK_OPTION_INVALID' }, JSON.stringify(wrong))
+    }
+  },
+)
 
 t.test('the start line says what the queue lives on', async (t) => {
   const { lines } = await openApp(t, { redis: false })

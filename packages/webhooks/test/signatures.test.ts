@@ -320,4 +320,40 @@ t.test('a preset that anybody could sign for, or is misspelt, is refused at once
   t.throws(build(hmac, { secrets: 'k', algorithm: 'md5' }), /algorithm/)
   t.throws(build(hmac, { secrets: 'k', encoding: 'utf8' }), /encoding/)
   t.throws(build(github, {}), { code: 'STAY_WEBHOOK_OPTION_INVALID' })
+  for (const preset of [shopify, stripe, github, wix, hmac]) {
+    for (const options of [undefined, null, 'k']) {
+      const withOptions = (): unknown => Reflect.apply(preset, undefined, [options])
+      t.throws(withOptions, { code: 'STAY_WEBHOOK_OPTION_INVALID' }, `${preset.name}(${String(options)})`)
+    }
+  }
+  for (const options of [
+    { prefix: 5 },
+    { separator: 5 },
+    { signatureHeader: '' },
+    { idHeader: 5 },
+    { topicHeader: 'X Topic' },
+    { timestampHeader: '' },
+    { tenantHeader: null },
+    { toleranceSeconds: '300' },
+    { toleranceSeconds: Number.NaN },
+  ]) {
+    const wrong = build(hmac, { secrets: 'k', ...options })
+    t.throws(wrong, { code: 'STAY_WEBHOOK_OPTION_INVALID' }, JSON.stringify(options))
+  }
+})
+
+t.test('an option of a preset that is undefined counts as not given', async (t) => {
+  const names = ['algorithm', 'encoding', 'prefix', 'signatureHeader', 'timestampHeader', 'separator']
+  const headers = ['toleranceSeconds', 'idHeader', 'topicHeader', 'tenantHeader']
+  const unset = Object.fromEntries([...names, ...headers].map((name) => [name, undefined]))
+  const delivery = deliver(order, {
+    'X-Signature': createHmac('sha256', 'k').update(order).digest('hex'),
+    'X-Webhook-Id': 'w-1',
+    'X-Topic': 'x',
+    'X-Tenant': 'i-1',
+  })
+  t.match(await hmac({ ...unset, secrets: 'k' }).verify(delivery), {
+    kind: 'verified',
+    event: { id: 'w-1', topic: 'x', tenantId: 'i-1' },
+  })
 })

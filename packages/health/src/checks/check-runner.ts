@@ -7,7 +7,7 @@ export interface HealthCheck {
   readonly name: string
   /** When it fails the app cannot work: health and readiness answer 503. Otherwise the app is `degraded`. */
   readonly critical?: boolean
-  /** Milliseconds until it counts as failed; by default 1000. */
+  /** Milliseconds until it counts as failed; by default 1000, at most an hour. */
   readonly timeoutMs?: number
   /** Throws, rejects or answers `false` when something is wrong. Run in the background, never by a probe. */
   readonly run: (context: { readonly signal: AbortSignal }) => unknown
@@ -38,6 +38,7 @@ interface Entry {
 }
 
 const defaultTimeoutMs = 1000
+const longestTimeoutMs = 3_600_000
 
 /** Runs the app's own checks in the background and keeps what came out. */
 export class CheckRunner {
@@ -61,13 +62,26 @@ export class CheckRunner {
    * @throws STAY_HEALTH_CHECK_INVALID
    */
   add(check: HealthCheck): () => void {
-    const { name, critical = false, timeoutMs = defaultTimeoutMs, run } = check
+    const given: unknown = check
+    if (typeof given !== 'object' || given === null) throw new HealthCheckInvalidError('it is not an object')
+    const { name, critical = false, timeoutMs = defaultTimeoutMs } = check
     if (typeof name !== 'string' || name === '') throw new HealthCheckInvalidError('it has no name')
-    if (typeof run !== 'function') throw new HealthCheckInvalidError(`"${name}" has no function run`)
-    if (!(timeoutMs > 0)) throw new HealthCheckInvalidError(`the timeoutMs of "${name}" is not above 0`)
+    if (typeof Reflect.get(check, 'run') !== 'function') {
+      throw new HealthCheckInvalidError(`"${name}" has no function run`)
+    }
+    if (typeof critical !== 'boolean') {
+      throw new HealthCheckInvalidError(`critical of "${name}" is neither true nor false`)
+    }
+    // Beyond what timers can count they would fire at once, and the check would always have failed.
+    if (typeof timeoutMs !== 'number' || !(timeoutMs > 0 && timeoutMs <= longestTimeoutMs)) {
+      throw new HealthCheckInvalidError(
+        `the timeoutMs of "${name}" is no number above 0 and up to ${longestTimeoutMs}`,
+      )
+    }
     if (this.#entries.has(name)) throw new HealthCheckInvalidError(`there is one called "${name}" already`)
     const entry: Entry = {
-      check: { ...check, critical, timeoutMs },
+      // Asked as a method: it may be one of a class, and use what it belongs to.
+      check: { name, critical, timeoutMs, run: (context) => check.run(context) },
       result: { name, critical, status: 'pending', tookMs: undefined, failure: undefined, at: undefined },
       running: undefined,
     }

@@ -1,4 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { ServerHttp2Session } from 'node:http2'
 
 /** How connections are brought to an end. */
 export interface ConnectionDrainOptions {
@@ -21,6 +22,7 @@ const silentMs = 1000
 export class ConnectionDrain {
   readonly #options: ConnectionDrainOptions
   readonly #underWay = new Set<ServerResponse>()
+  readonly #sessions = new Set<ServerHttp2Session>()
   #draining = false
   #closing: NodeJS.Timeout | undefined
   #cut: NodeJS.Timeout | undefined
@@ -29,6 +31,7 @@ export class ConnectionDrain {
     this.#options = options
     // Before the handler of the app: whatever it does, hijacking included, the header is there.
     options.server.prependListener('request', this.#onRequest)
+    options.server.on('session', this.#onSession)
   }
 
   get listening(): boolean {
@@ -49,16 +52,20 @@ export class ConnectionDrain {
   /** Closes connections as they become idle, and after `withinMs` all that are left. */
   closeConnections(withinMs: number): void {
     const { server, onCut } = this.#options
-    if (!('closeIdleConnections' in server)) return
+    const hasConnections = 'closeIdleConnections' in server
     let silentSinceMs = performance.now()
     this.#closing = setInterval(() => {
+      // Told so, an HTTP/2 client makes no more requests, and its session ends with the last of those under way.
+      for (const session of this.#sessions) if (!session.closed) session.close()
+      if (!hasConnections) return
       server.closeIdleConnections()
       if (this.#underWay.size > 0) silentSinceMs = performance.now()
       else if (performance.now() - silentSinceMs > silentMs) server.closeAllConnections()
     }, closeIdleEveryMs)
     this.#cut = setTimeout(() => {
       if (this.#underWay.size > 0) onCut(this.#underWay.size)
-      server.closeAllConnections()
+      for (const session of this.#sessions) session.destroy()
+      if (hasConnections) server.closeAllConnections()
     }, withinMs)
   }
 
@@ -66,6 +73,12 @@ export class ConnectionDrain {
     clearInterval(this.#closing)
     clearTimeout(this.#cut)
     this.#options.server.off('request', this.#onRequest)
+    this.#options.server.off('session', this.#onSession)
+  }
+
+  readonly #onSession = (session: ServerHttp2Session): void => {
+    this.#sessions.add(session)
+    session.once('close', () => this.#sessions.delete(session))
   }
 
   readonly #onRequest = (_request: IncomingMessage, response: ServerResponse): void => {

@@ -1,6 +1,7 @@
 import type { FastifyBaseLogger } from 'fastify'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { CheckedOptions } from '../options.js'
+import { HealthOptionError } from '../errors.js'
+import { drainDelayRule, type CheckedOptions } from '../options.js'
 import type { ConnectionDrain } from './connection-drain.js'
 
 /** What is shut down. */
@@ -35,10 +36,17 @@ export class GracefulShutdown {
     this.#parts = parts
   }
 
-  /** Asked twice it is done once. */
-  run(drainDelayMs: number = this.#parts.options.drainDelayMs): Promise<void> {
+  /**
+   * Asked twice it is done once.
+   *
+   * @throws STAY_HEALTH_OPTION_INVALID for a delay that is none. Nothing is begun then.
+   */
+  async run(drainDelayMs: number = this.#parts.options.drainDelayMs): Promise<void> {
+    if (!drainDelayRule.accepts(drainDelayMs)) {
+      throw new HealthOptionError(`The shutdown takes drainDelayMs: ${drainDelayRule.wants}.`)
+    }
     this.#running ??= this.#run(drainDelayMs)
-    return this.#running
+    await this.#running
   }
 
   /** What any close of the app begins with, whoever asked for it. */

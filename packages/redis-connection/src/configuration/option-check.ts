@@ -15,9 +15,9 @@ function describe(value: unknown): string {
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
-function refuse(value: unknown, name: string, wanted: string): never {
+function refuse(value: unknown, name: string, wanted: string, what: string = describe(value)): never {
   throw redisConfigError('STAY_REDIS_CONFIG_WRONG_TYPE', {
-    what: `The option ${name} is ${describe(value)}.`,
+    what: `The option ${name} is ${what}.`,
     why: `It must be ${wanted}.`,
     remedy: `Give it ${wanted}, or leave it out.`,
   })
@@ -28,7 +28,9 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 export const text: OptionCheck = (value, name) => {
-  if (typeof value !== 'string') refuse(value, name, 'a string')
+  if (typeof value === 'string') return
+  // Passwords are checked by this: one that was read as a number stays hidden too.
+  refuse(value, name, 'a string', typeof value === 'number' ? 'a number' : describe(value))
 }
 
 export const filledText: OptionCheck = (value, name) => {

@@ -80,7 +80,7 @@ function checkHost(text: string, source: string): string {
 /**
  * Settings of a cluster or of sentinels. Nodes may carry credentials and a scheme; those of all must agree.
  *
- * @throws STAY_REDIS_CONFIG_NO_NODES, _CONFLICT, and what a URL can throw
+ * @throws STAY_REDIS_CONFIG_NO_NODES, _INVALID_HOST, _CONFLICT, and what a URL can throw
  */
 export function settingsFromNodes(
   topology: 'cluster' | 'sentinel',
@@ -97,6 +97,13 @@ export function settingsFromNodes(
     throw redisConfigError('STAY_REDIS_CONFIG_NO_NODES', {
       what: `${source} lists no node.`,
       why: 'At least one is needed to find the others.',
+      remedy: 'List them as host:port, separated by commas.',
+    })
+  }
+  if (urls.some(({ endpoint }) => endpoint.path !== undefined)) {
+    throw redisConfigError('STAY_REDIS_CONFIG_INVALID_HOST', {
+      what: `A node of ${source} is a socket file.`,
+      why: 'Nodes tell of each other by host and port.',
       remedy: 'List them as host:port, separated by commas.',
     })
   }
@@ -127,5 +134,5 @@ export function settingsFromNodes(
 }
 
 function withPort(node: string, port: number): string {
-  return isHostName(node) ? `${node}:${port}` : node
+  return isHostName(node) || /^\[[^\]]*\]$/.test(node) ? `${node}:${port}` : node
 }

@@ -64,6 +64,7 @@ export class OutageInstanceStore implements InstanceStore {
   readonly #outbox: Outbox<InstanceOperation>
   readonly #stamps: StampSource
   readonly #stopRepairing: () => void
+  #closed = false
 
   constructor(options: OutageInstanceStoreOptions) {
     const { link, keyPrefix, logger } = options
@@ -140,13 +141,14 @@ export class OutageInstanceStore implements InstanceStore {
    * @returns How many accepted writes are lost with this process.
    */
   async close(flushWithinMs: number): Promise<number> {
-    const lost = await this.#outbox.flush(this.#link.status === 'up' ? flushWithinMs : 0)
+    await this.#outbox.flush(this.#link.status === 'up' ? flushWithinMs : 0)
+    this.#closed = true
     this.#stopRepairing()
     this.#outbox.close()
     this.#heldElsewhere.close()
     this.#copies.close()
     await this.#bus?.close()
-    return lost
+    return this.#outbox.size
   }
 
   async #ask(id: string): Promise<string | undefined> {
@@ -203,6 +205,11 @@ export class OutageInstanceStore implements InstanceStore {
   }
 
   #buffer(id: string, wanted: InstanceOperation, afterUs: number): WriteResult {
+    // Nobody would replay it any more: what is accepted now would be lost, and counted by nobody.
+    if (this.#closed) {
+      const cause = new Error('the store is closed')
+      throw instanceNotWritten(cause, 'not-sent', this.#options.retryAfterSeconds)
+    }
     const pending = this.#outbox.pending(id)
     const before = this.#fold(id, pending)
     if (before === 'unknown' && wanted.kind === 'patch') {

@@ -1,7 +1,7 @@
 import { hmacMatches } from '../signatures/hmac-signature.js'
 import { headerOf, unreadable, unsigned, type WebhookProvider } from './provider.js'
 import { fieldOf, fingerprintOf, readJson, textOf, verified } from './read-event.js'
-import { refuseUnknown, secretsOf, type Secrets } from './preset-options.js'
+import { presetOptions, presetRule, secretsOf, type Secrets } from './preset-options.js'
 
 /** Options of {@link github}. */
 export interface GithubOptions {
@@ -16,8 +16,8 @@ export interface GithubOptions {
  * @see https://docs.github.com/webhooks/using-webhooks/validating-webhook-deliveries
  */
 export function github(options: GithubOptions): WebhookProvider {
-  refuseUnknown('github', options, ['secrets'])
-  const secrets = secretsOf('github', 'secrets', options.secrets)
+  const given = presetOptions('github', options, { secrets: presetRule.secrets })
+  const secrets = secretsOf('github', 'secrets', given.secrets)
   return {
     verify(delivery) {
       const [, signature] = /^sha256=(.+)$/.exec(headerOf(delivery, 'x-hub-signature-256') ?? '') ?? []

@@ -1,9 +1,15 @@
-import { WebhookOptionError } from '../errors.js'
+import { optionRule, type OptionRules } from '@stayfast/redis-kit'
 import { hmacMatches } from '../signatures/hmac-signature.js'
 import { timestampAge } from '../signatures/timestamp.js'
 import { headerOf, unreadable, unsigned, type WebhookProvider } from './provider.js'
 import { fingerprintOf, readJson, verified } from './read-event.js'
-import { refuseUnknown, secretsOf, toleranceOf, type Secrets } from './preset-options.js'
+import {
+  presetOptions,
+  presetRule,
+  secretsOf,
+  usualToleranceSeconds,
+  type Secrets,
+} from './preset-options.js'
 
 /** Options of {@link hmac}. Names of headers in any case. */
 export interface HmacOptions {
@@ -31,13 +37,25 @@ export const hmacDefaults: Readonly<Required<Omit<HmacOptions, 'secrets' | 'time
     prefix: '',
     signatureHeader: 'X-Signature',
     separator: '.',
-    toleranceSeconds: 300,
+    toleranceSeconds: usualToleranceSeconds,
     idHeader: 'X-Webhook-Id',
     topicHeader: 'X-Topic',
     tenantHeader: 'X-Tenant',
   } satisfies Omit<HmacOptions, 'secrets'>)
 
-const names = [...Object.keys(hmacDefaults), 'secrets', 'timestampHeader']
+const rules: OptionRules<HmacOptions> = {
+  secrets: presetRule.secrets,
+  algorithm: optionRule.oneOf('sha1', 'sha256', 'sha512'),
+  encoding: optionRule.oneOf('hex', 'base64'),
+  prefix: optionRule.text,
+  signatureHeader: presetRule.header,
+  timestampHeader: presetRule.header,
+  separator: optionRule.text,
+  toleranceSeconds: presetRule.toleranceSeconds,
+  idHeader: presetRule.header,
+  topicHeader: presetRule.header,
+  tenantHeader: presetRule.header,
+}
 
 /**
  * Any sender that signs the body, or a timestamp and the body, with an HMAC. Headers are not signed: give
@@ -46,16 +64,9 @@ const names = [...Object.keys(hmacDefaults), 'secrets', 'timestampHeader']
  * @throws STAY_WEBHOOK_OPTION_INVALID
  */
 export function hmac(options: HmacOptions): WebhookProvider {
-  refuseUnknown('hmac', options, names)
-  const secrets = secretsOf('hmac', 'secrets', options.secrets)
-  const rule = { ...hmacDefaults, ...options }
-  if (!['sha1', 'sha256', 'sha512'].includes(rule.algorithm)) {
-    throw new WebhookOptionError("hmac() takes algorithm: 'sha1', 'sha256' or 'sha512'.")
-  }
-  if (!['hex', 'base64'].includes(rule.encoding)) {
-    throw new WebhookOptionError("hmac() takes encoding: 'hex' or 'base64'.")
-  }
-  const toleranceSeconds = toleranceOf('hmac', rule.toleranceSeconds)
+  const rule = { ...hmacDefaults, ...presetOptions('hmac', options, rules) }
+  const secrets = secretsOf('hmac', 'secrets', rule.secrets)
+  const { toleranceSeconds } = rule
   const header = (name: string): string => name.toLowerCase()
   return {
     verify(delivery) {

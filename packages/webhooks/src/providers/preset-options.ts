@@ -1,8 +1,42 @@
-import { didYouMean } from '@stayfast/redis-kit'
+import { checkOptions, type OptionRule, type OptionRules } from '@stayfast/redis-kit'
 import { WebhookOptionError } from '../errors.js'
 
 /** One secret, or several while they rotate: a signature made with any of them is right. */
 export type Secrets = string | readonly string[]
+
+/** How old a signature may be where a preset is told nothing else. */
+export const usualToleranceSeconds = 300
+
+/** What the options of presets take. */
+export const presetRule: {
+  /** Looked at by {@link secretsOf}, which is asked for one that is missing as well. */
+  readonly secrets: OptionRule
+  readonly toleranceSeconds: OptionRule
+  readonly header: OptionRule
+} = Object.freeze({
+  secrets: { wants: 'a text, or a list of texts', accepts: () => true },
+  toleranceSeconds: {
+    wants: 'a number of seconds above 0',
+    accepts: (value: unknown) => Number.isFinite(value) && Number(value) > 0,
+  },
+  header: {
+    wants: 'the name of a header',
+    accepts: (value: unknown) => typeof value === 'string' && /^[\w!#$%&'*+.^`|~-]+$/.test(value),
+  },
+})
+
+/**
+ * The options of a preset, without those that are `undefined`.
+ *
+ * @throws STAY_WEBHOOK_OPTION_INVALID for an option that a preset does not have, or a value it cannot have.
+ */
+export function presetOptions<Options extends object>(
+  preset: string,
+  options: Options,
+  rules: OptionRules<Options>,
+): Options {
+  return checkOptions(`${preset}()`, options, rules, (message) => new WebhookOptionError(message))
+}
 
 /** The secrets as a list. @throws STAY_WEBHOOK_OPTION_INVALID where one is missing or empty. */
 export function secretsOf(preset: string, option: string, secrets: unknown): readonly string[] {
@@ -14,22 +48,4 @@ export function secretsOf(preset: string, option: string, secrets: unknown): rea
     )
   }
   return texts
-}
-
-/** @throws STAY_WEBHOOK_OPTION_INVALID for an option that a preset does not have. */
-export function refuseUnknown(preset: string, options: object, known: readonly string[]): void {
-  for (const option of Object.keys(options)) {
-    if (!known.includes(option)) {
-      throw new WebhookOptionError(`${preset}() has no option "${option}". ${didYouMean(option, known)}`)
-    }
-  }
-}
-
-/** How old a signature may be. @throws STAY_WEBHOOK_OPTION_INVALID */
-export function toleranceOf(preset: string, seconds: number | undefined): number {
-  const tolerance = seconds ?? 300
-  if (!Number.isFinite(tolerance) || tolerance <= 0) {
-    throw new WebhookOptionError(`${preset}() takes toleranceSeconds: a number of seconds above 0.`)
-  }
-  return tolerance
 }

@@ -19,7 +19,7 @@ export interface VerifiedEvent {
   readonly tenantId: string
   /** The payload as JSON text. */
   readonly body: string
-  /** Equal for repetitions of one event and for nothing else; see `fingerprintOf`. */
+  /** Any text that is equal for repetitions of one event and for nothing else, such as a hash of the body. */
   readonly fingerprint: string
 }
 
@@ -33,6 +33,10 @@ export type Verdict =
 
 /** A sender of webhooks: how its signatures are made, and where its events have their id. */
 export interface WebhookProvider {
+  /**
+   * What becomes of a delivery. What is no {@link Verdict}, or an event without one of its texts, is
+   * STAY_WEBHOOK_PROVIDER_INVALID: 500, so that the sender comes again.
+   */
   verify(delivery: Delivery): Verdict | Promise<Verdict>
 }
 

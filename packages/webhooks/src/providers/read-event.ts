@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { unreadable, type Verdict } from './provider.js'
+import { unreadable, type Verdict, type VerifiedEvent } from './provider.js'
 
 /** Ids and topics are parts of keys and lines of logs: what is longer than this is no id. */
 const longest = 500
@@ -51,6 +51,14 @@ export interface FoundParts {
   readonly fingerprint: string
 }
 
+/** What was read here need not be looked at again. */
+const ownEvents = new WeakSet<VerifiedEvent>()
+
+/** Whether an event is one of {@link verified}. */
+export function isOwnEvent(event: VerifiedEvent): boolean {
+  return ownEvents.has(event)
+}
+
 /** The verdict on a delivery whose signature is right. */
 export function verified(parts: FoundParts, names: { readonly id: string; readonly topic: string }): Verdict {
   const { id, topic, tenantId = '', body, fingerprint } = parts
@@ -59,5 +67,7 @@ export function verified(parts: FoundParts, names: { readonly id: string; readon
   if ([id, topic, tenantId].some((part) => part.length > longest)) {
     return unreadable(`its id, topic or tenant is longer than ${longest} characters`)
   }
-  return { kind: 'verified', event: { id, topic, tenantId, body, fingerprint } }
+  const event = { id, topic, tenantId, body, fingerprint }
+  ownEvents.add(event)
+  return { kind: 'verified', event }
 }

@@ -1,7 +1,7 @@
 import { hmacMatches } from '../signatures/hmac-signature.js'
 import { headerOf, unreadable, unsigned, type WebhookProvider } from './provider.js'
 import { fingerprintOf, readJson, verified } from './read-event.js'
-import { refuseUnknown, secretsOf, type Secrets } from './preset-options.js'
+import { presetOptions, presetRule, secretsOf, type Secrets } from './preset-options.js'
 
 /** Options of {@link shopify}. */
 export interface ShopifyOptions {
@@ -16,8 +16,8 @@ export interface ShopifyOptions {
  * @see https://shopify.dev/docs/apps/build/webhooks/subscribe/https
  */
 export function shopify(options: ShopifyOptions): WebhookProvider {
-  refuseUnknown('shopify', options, ['secrets'])
-  const secrets = secretsOf('shopify', 'secrets', options.secrets)
+  const given = presetOptions('shopify', options, { secrets: presetRule.secrets })
+  const secrets = secretsOf('shopify', 'secrets', given.secrets)
   return {
     verify(delivery) {
       const signature = headerOf(delivery, 'x-shopify-hmac-sha256')

@@ -2,7 +2,13 @@ import { hmacMatches } from '../signatures/hmac-signature.js'
 import { timestampAge } from '../signatures/timestamp.js'
 import { headerOf, unreadable, unsigned, type WebhookProvider } from './provider.js'
 import { fingerprintOf, readJson, textOf, verified } from './read-event.js'
-import { refuseUnknown, secretsOf, toleranceOf, type Secrets } from './preset-options.js'
+import {
+  presetOptions,
+  presetRule,
+  secretsOf,
+  usualToleranceSeconds,
+  type Secrets,
+} from './preset-options.js'
 
 /** Options of {@link stripe}. */
 export interface StripeOptions {
@@ -37,9 +43,11 @@ function withoutVolatile(event: unknown): string {
  * @see https://docs.stripe.com/webhooks/signature
  */
 export function stripe(options: StripeOptions): WebhookProvider {
-  refuseUnknown('stripe', options, ['secrets', 'toleranceSeconds'])
-  const secrets = secretsOf('stripe', 'secrets', options.secrets)
-  const toleranceSeconds = toleranceOf('stripe', options.toleranceSeconds)
+  const { secrets: given, toleranceSeconds = usualToleranceSeconds } = presetOptions('stripe', options, {
+    secrets: presetRule.secrets,
+    toleranceSeconds: presetRule.toleranceSeconds,
+  })
+  const secrets = secretsOf('stripe', 'secrets', given)
   return {
     verify(delivery) {
       const header = headerOf(delivery, 'stripe-signature')

@@ -3,7 +3,7 @@ import { errors, jwtVerify } from 'jose'
 import { WebhookOptionError } from '../errors.js'
 import { unreadable, unsigned, type WebhookProvider } from './provider.js'
 import { fieldOf, fingerprintOf, readJson, textOf, verified } from './read-event.js'
-import { refuseUnknown, secretsOf, type Secrets } from './preset-options.js'
+import { presetOptions, presetRule, secretsOf, type Secrets } from './preset-options.js'
 
 /** Options of {@link wix}. */
 export interface WixOptions {
@@ -66,8 +66,8 @@ function parsed(value: unknown): unknown {
  * @see https://dev.wix.com/docs/rest/articles/getting-started/webhooks
  */
 export function wix(options: WixOptions): WebhookProvider {
-  refuseUnknown('wix', options, ['publicKeys'])
-  const keys = secretsOf('wix', 'publicKeys', options.publicKeys).map(publicKeyOf)
+  const { publicKeys } = presetOptions('wix', options, { publicKeys: presetRule.secrets })
+  const keys = secretsOf('wix', 'publicKeys', publicKeys).map(publicKeyOf)
   return {
     async verify({ body, nowMs }) {
       const believed = await claimsOf(body.toString('utf8').trim(), keys, nowMs)

@@ -1,5 +1,5 @@
 import type { RedisLink } from '@stayfast/redis-kit'
-import { ErrorCode, type Job, type Queue } from 'bullmq'
+import { ErrorCode, QueueKeys, type Job, type Queue } from 'bullmq'
 import { pageRange } from './dead-letter-page.js'
 import type { DeadLetter, DeadLetterListOptions, DeadLetterPage, DeadLetters } from './dead-letters.js'
 import { isQueuedEvent } from './queued-event.js'
@@ -42,7 +42,11 @@ export class BullDeadLetters implements DeadLetters {
   }
 }
 
+/** Other keys of the queue end in such words: asked for as a job, some of them are an error of their type. */
+const keysOfQueue = new Set(Object.keys(new QueueKeys().getKeys('')))
+
 async function failedJob(queue: Queue, id: string): Promise<Job | undefined> {
+  if (keysOfQueue.has(id)) return undefined
   const job: Job | undefined = await queue.getJob(id)
   return job?.finishedOn === undefined ? undefined : job
 }

@@ -16,7 +16,7 @@ import type {
 import { LinkClient } from './link-client.js'
 import { PatientSender } from './patient-sender.js'
 import { PollingClient } from './polling-client.js'
-import { backoffJitter, type RetryRules } from './retry-rules.js'
+import { backoffType, type RetryRules } from './retry-rules.js'
 
 /** Options of {@link BullEventQueue}. */
 export interface BullEventQueueOptions extends RetryRules {
@@ -70,7 +70,7 @@ export class BullEventQueue implements EventQueue {
       jobId: idempotencyTokenOf(event),
       timestamp: Math.floor(event.receivedAtMs),
       attempts,
-      backoff: { type: 'exponential', delay: backoffDelayMs, jitter: backoffJitter },
+      backoff: { type: backoffType, delay: backoffDelayMs },
       removeOnComplete: true,
       removeOnFail: false,
       stackTraceLimit: 1,

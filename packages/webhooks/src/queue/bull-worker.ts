@@ -1,9 +1,9 @@
-import { UnrecoverableError, WaitingError, Worker, type Job } from 'bullmq'
+import { UnrecoverableError, WaitingError, Worker, type Job, type MinimalJob } from 'bullmq'
 import { HandlerInterruptedError } from '../errors.js'
 import type { OnFailure, QueueLogger, RunEvent } from './event-queue.js'
 import type { LinkClient } from './link-client.js'
 import { isQueuedEvent } from './queued-event.js'
-import { mayRetry } from './retry-rules.js'
+import { backoffMs, mayRetry } from './retry-rules.js'
 import { settledWithin } from './settled-within.js'
 
 /** Options of {@link BullWorker}. */
@@ -38,7 +38,13 @@ interface IdleTimes {
 /** Idle workers cost 36 commands a minute, or 2 where each is billed; dead ones are then noticed late. */
 function idleTimes({ sparing, leaseSeconds }: BullWorkerOptions): IdleTimes {
   if (sparing) return { drainDelaySeconds: 60, stalledEveryMs: 300_000 }
-  return { drainDelaySeconds: 5, stalledEveryMs: leaseSeconds * 500 }
+  return { drainDelaySeconds: 5, stalledEveryMs: Math.round(leaseSeconds * 500) }
+}
+
+/** The first pause of an event, as whoever put it into the queue wants it. */
+function delayOf(job: MinimalJob | undefined): number {
+  const backoff = job?.opts.backoff
+  return typeof backoff === 'object' ? (backoff.delay ?? 0) : (backoff ?? 0)
 }
 
 /** Does not keep its process alive by leases that nobody needs any more. */
@@ -64,11 +70,14 @@ export class BullWorker {
       connection: options.connection(drainDelaySeconds),
       prefix,
       concurrency,
-      lockDuration: leaseSeconds * 1000,
+      lockDuration: Math.round(leaseSeconds * 1000),
       stalledInterval: stalledEveryMs,
       maxStalledCount: crashesUntilDead,
       drainDelay: drainDelaySeconds,
       runRetryDelay: retryEveryMs,
+      settings: {
+        backoffStrategy: (attemptsMade, _type, _error, job) => backoffMs(attemptsMade, delayOf(job)),
+      },
     })
     this.#worker.on('error', (error) => {
       logger.debug({ err: error }, 'webhooks: BullMQ reports an error of its worker')

@@ -2,16 +2,21 @@
 export interface RetryRules {
   /** Runs of the handler before the event becomes a dead letter. */
   readonly attempts: number
-  /** Milliseconds before the second attempt; each further pause is twice as long. */
+  /** Milliseconds before the second attempt; each further pause is twice as long, up to a day. */
   readonly backoffDelayMs: number
 }
 
 /** Which part of a pause is left to chance, so that events that failed together do not come back together. */
-export const backoffJitter = 0.5
+const backoffJitter = 0.5
+/** What BullMQ calls the rule of {@link backoffMs}; its own one has no ceiling. */
+export const backoffType = 'exponential-up-to-a-day'
 
-/** The pause after so many attempts: exponential, with jitter. The same rule as BullMQ's. */
+/** No pause is longer: what doubles each time would soon be more than timers and BullMQ can count, and be none. */
+const longestPauseMs = 86_400_000
+
+/** The pause after so many attempts: exponential, with jitter, at most a day. */
 export function backoffMs(attemptsMade: number, backoffDelayMs: number): number {
-  const longest = backoffDelayMs * 2 ** (attemptsMade - 1)
+  const longest = Math.min(backoffDelayMs * 2 ** (attemptsMade - 1), longestPauseMs)
   return Math.floor(longest * (1 - backoffJitter) + Math.random() * longest * backoffJitter)
 }
 

@@ -14,7 +14,7 @@ export class MemoryReceiptStore implements ReceiptStore {
   readonly #receipts: LRUCache<string, Receipt>
 
   constructor(options: ReceiptTimes & { readonly maxReceipts: number }) {
-    this.#claimMs = options.claimSeconds * 1000
+    this.#claimMs = Math.round(options.claimSeconds * 1000)
     this.#receipts = new LRUCache({
       max: options.maxReceipts,
       ttl: options.rememberSeconds * 1000,

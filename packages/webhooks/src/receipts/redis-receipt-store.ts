@@ -35,7 +35,7 @@ export class RedisReceiptStore implements ReceiptStore {
   constructor({ link, keyPrefix, claimSeconds, rememberSeconds }: RedisReceiptStoreOptions) {
     this.#link = link
     this.#keys = new Keyspace(() => `${link.keyPrefix}${keyPrefix}`)
-    this.#claimMs = claimSeconds * 1000
+    this.#claimMs = Math.round(claimSeconds * 1000)
     this.#rememberMs = rememberSeconds * 1000
     this.#stamps = new StampSource(link.clock)
     this.#later = new Outbox({
