@@ -57,7 +57,7 @@ async function register(app: FastifyInstance, given: SessionOptions): Promise<vo
     requests.adopt(request)
     done()
   })
-  if (options.tenantOf !== undefined) bindToTenants(app, options.tenantOf, requests, store)
+  if (options.tenantOf !== undefined) bindToTenants(app, options.tenantOf, requests)
   if (options.csrf && !app.hasPlugin('@fastify/csrf-protection')) {
     await app.register(fastifyCsrfProtection, { sessionPlugin: '@fastify/session', sessionKey: csrfField })
   }
@@ -111,14 +111,11 @@ function bindToTenants(
   app: FastifyInstance,
   tenantOf: NonNullable<SessionOptions['tenantOf']>,
   requests: RequestSessions,
-  store: FastifySessionStore,
 ): void {
+  // Whose a visitor is matters only if the session is ever stored.
+  requests.tenantOf = async (request) => (await tenantOf(request)) ?? undefined
   app.addHook('onRequest', async (request) => {
     if (attachmentOf(request.session) !== undefined) requests.bind(request, await tenantOf(request))
-    // Whose a visitor is matters only if the session is ever stored.
-    if (attachmentOf(request.session) === undefined) {
-      store.bindNew(request.session, async () => (await tenantOf(request)) ?? undefined)
-    }
   })
 }
 

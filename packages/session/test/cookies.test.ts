@@ -68,6 +68,8 @@ t.test('over plain http on this machine it works in development, and says so onc
     t.notOk(response.cookies[0]?.secure)
     t.equal((await browser.get('/me')).statusCode, 200, host)
     await browser.post('/cart', { item: 'a' })
+    await browser.post('/regenerate')
+    t.strictSame((await browser.get('/cart')).json(), ['a'], host)
     await browser.post('/logout')
     t.equal(browser.cookies.size, 0, host)
   }
@@ -103,7 +105,7 @@ t.test('a cookie that cannot be written fails its request, and not the process',
   const { app, browser } = await createShop(t, { redis: false }, {}, (app) => {
     app.post('/odd', async (request) => {
       request.session.note = 'x'
-      request.session.cookie.domain = 'https://shop.test'
+      Object.assign(request.session.cookie, { domain: 'https://shop.test' })
       return {}
     })
   })
