@@ -215,7 +215,13 @@ export class FastifySessionStore implements CallbackStore {
    * @internal
    */
   aboutListed({ digest, about }: ListedSession): SessionAbout {
-    return decodeAbout(this.#decryptAbout(digest, about)) ?? {}
+    try {
+      return decodeAbout(this.#decryptAbout(digest, about)) ?? {}
+    } catch (error) {
+      // It can still be ended, and the others be listed.
+      this.#tellUnreadable(error)
+      return {}
+    }
   }
 
   /**
@@ -296,11 +302,15 @@ export class FastifySessionStore implements CallbackStore {
       attachment.values = values
       return withAttachment({}, attachment)
     } catch (error) {
-      this.#options
-        .logger?.()
-        ?.error({ err: error }, 'session: a stored session cannot be read and counts as ended.')
+      this.#tellUnreadable(error)
       return null
     }
+  }
+
+  #tellUnreadable(error: unknown): void {
+    this.#options
+      .logger?.()
+      ?.error({ err: error }, 'session: a stored session cannot be read and counts as ended.')
   }
 }
 

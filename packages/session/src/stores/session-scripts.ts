@@ -256,8 +256,9 @@ if stamp == '' then stamp = stampOf(math.max(nowUs, usOf(watermark) + 1)) end
 if stamp > watermark then redis.call('SET', KEYS[1], stamp, 'PX', absolute) end
 local reply, ended = { stamp }, {}
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  local granted = redis.call('HGET', base .. member, 'g')
-  if not granted then
+  local granted = redis.pcall('HGET', base .. member, 'g')
+  -- A key that holds something else is no session.
+  if not granted or type(granted) == 'table' then
     redis.call('ZREM', KEYS[2], member)
   elseif granted <= stamp and member == except then
     redis.call('HSET', base .. member, 'g', stampOf(usOf(stamp) + 1))
@@ -289,7 +290,7 @@ local base = string.sub(KEYS[2], 1, -2)
 local watermark = redis.call('GET', KEYS[1])
 local reply = {}
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  local head = redis.call('HMGET', base .. member, 'c', 's', 'g', 'm')
+  local head = redis.pcall('HMGET', base .. member, 'c', 's', 'g', 'm')
   local created, seen = tonumber(head[1] or ''), tonumber(head[2] or '')
   if created and seen and nowMs < created + absolute and nowMs < seen + idle
     and head[3] and not (watermark and head[3] <= watermark) then
