@@ -80,10 +80,10 @@ export const InsecureConnectionError: FastifyErrorConstructor<{ code: string }, 
   500,
 )
 
-/** What was given to `login` is no user. */
+/** What was given is no user, or `login` has no such option. */
 export const LoginInvalidError: FastifyErrorConstructor<{ code: string }, Text> = createError<string, Text>(
   'STAY_SESSION_LOGIN_INVALID',
-  'Nobody was signed in: %s.',
+  'Nothing was done: %s.',
   500,
 )
 

@@ -4,7 +4,7 @@ import fastifySession from '@fastify/session'
 import fastifyCookie from '@fastify/cookie'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import session, { type SessionOptions, type Sessions } from '../dist/index.js'
+import session, { type LoginOptions, type SessionOptions, type Sessions } from '../dist/index.js'
 import { loggingApp, secret } from './create-app.js'
 
 declare module 'fastify' {
@@ -152,13 +152,41 @@ t.test('somebody who is nobody cannot be signed in', async (t) => {
     { userId: 'a', roles: 'admin' },
     { userId: 'a', tenantId: 1 },
     { userId: 'a', roles: [1] },
+    { userId: 'a\ud800' },
   ]) {
     const response = await browser().post('/login', user)
     t.match(response.json(), { statusCode: 500, code: 'STAY_SESSION_LOGIN_INVALID' }, JSON.stringify(user))
     t.strictSame(response.cookies, [])
   }
+  const nobody: unknown = undefined
+  for (const userId of [nobody, '', 1, null, 'a\udc00']) {
+    for (const ask of [
+      () => Reflect.apply(app.sessions.list, app.sessions, [userId]),
+      () => Reflect.apply(app.sessions.revokeAll, app.sessions, [userId]),
+      () => Reflect.apply(app.sessions.revoke, app.sessions, ['x', { userId }]),
+    ]) {
+      await t.rejects(async () => ask(), { code: 'STAY_SESSION_LOGIN_INVALID' }, String(userId))
+    }
+  }
   t.throws(() => app.sessions.requireRole(), { code: 'STAY_SESSION_OPTION_INVALID' })
   t.throws(() => app.sessions.requireFresh({ withinMs: 0 }), { code: 'STAY_SESSION_OPTION_INVALID' })
+})
+
+t.test('an option that login does not have, or cannot have so, is refused', async (t) => {
+  const { app, browser } = loggingApp(t)
+  app.register(session, { redis: false, secret })
+  app.register(async (app) => {
+    app.post<{ Body: LoginOptions }>('/login', (request) =>
+      app.sessions.login(request, { userId: 'ada' }, request.body),
+    )
+  })
+  await app.ready()
+  for (const options of [{ kep: ['cart'] }, { keep: 'cart' }, { keep: [1] }, { device: 5 }]) {
+    const response = await browser().post('/login', options)
+    t.match(response.json(), { code: 'STAY_SESSION_LOGIN_INVALID' }, JSON.stringify(options))
+    t.strictSame(response.cookies, [])
+  }
+  t.equal((await browser().post('/login', { keep: ['cart'], device: 'till 5' })).statusCode, 200)
 })
 
 t.test('a login from a page of another origin is refused before anything is written', async (t) => {
