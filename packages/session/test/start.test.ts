@@ -206,7 +206,16 @@ t.test('a login from a page of another origin is refused before anything is writ
         },
       )
     ).statusCode
-  for (const origin of ['https://evil.test', 'null', 'https://shop.example.test.evil.test', 'nonsense', '']) {
+  for (const origin of [
+    'https://evil.test',
+    'null',
+    'https://shop.example.test.evil.test',
+    'https://shop.example.test:8443',
+    // Whoever is on the line can write this page.
+    'http://shop.example.test',
+    'nonsense',
+    '',
+  ]) {
     t.equal(await from(origin), 403, origin)
   }
   t.strictSame(await app.sessions.list('ada'), [])
