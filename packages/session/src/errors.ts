@@ -87,6 +87,13 @@ export const LoginInvalidError: FastifyErrorConstructor<{ code: string }, Text> 
   500,
 )
 
+/** What `tenantOf` has answered is no tenant. */
+export const TenantInvalidError: FastifyErrorConstructor<{ code: string }, []> = createError<string, []>(
+  'STAY_SESSION_TENANT_INVALID',
+  'Whose sessions are good here is not known: tenantOf answers a text, or undefined for no tenant.',
+  500,
+)
+
 /** A field of a session has a name or a value that it cannot have. Names the field, never its value. */
 export const FieldInvalidError: FastifyErrorConstructor<{ code: string }, Text> = createError<string, Text>(
   'STAY_SESSION_FIELD_INVALID',

@@ -16,7 +16,12 @@ import { attachmentOf } from './attachment.js'
 import { isLocalDevelopment, type CookieRules } from './cookie-rules.js'
 import { CookieSigner } from './cookie-signer.js'
 import { createCsrfGuard, csrfField } from './csrf.js'
-import { DecoratorTakenError, SessionOptionError, SessionsNotReadyError } from './errors.js'
+import {
+  DecoratorTakenError,
+  SessionOptionError,
+  SessionsNotReadyError,
+  TenantInvalidError,
+} from './errors.js'
 import { FastifySessionStore } from './fastify-session-store.js'
 import { createGuards } from './guards.js'
 import { openStore, type OpenStore } from './open-store.js'
@@ -112,10 +117,17 @@ function bindToTenants(
   tenantOf: NonNullable<SessionOptions['tenantOf']>,
   requests: RequestSessions,
 ): void {
+  const checkedTenantOf = async (request: FastifyRequest): Promise<string | undefined> => {
+    const tenantId: unknown = await tenantOf(request)
+    if (typeof tenantId === 'string') return tenantId
+    // Bound to something else, a session would be good nowhere.
+    if (tenantId !== undefined && tenantId !== null) throw new TenantInvalidError()
+    return undefined
+  }
   // Whose a visitor is matters only if the session is ever stored.
-  requests.tenantOf = async (request) => (await tenantOf(request)) ?? undefined
+  requests.tenantOf = checkedTenantOf
   app.addHook('onRequest', async (request) => {
-    if (attachmentOf(request.session) !== undefined) requests.bind(request, await tenantOf(request))
+    if (attachmentOf(request.session) !== undefined) requests.bind(request, await checkedTenantOf(request))
   })
 }
 
