@@ -38,6 +38,25 @@ t.test('options that do not exist or cannot be are refused at the start', async 
   await refused(t, { trustedOrigins: ['example.test'] }, /origins/)
   await refused(t, { trustedOrigins: ['https://example.test/'] }, /origins/)
   await refused(t, { maxSessionsPerUser: 0 }, /whole number/)
+  for (const cookieDomain of [
+    'https://example.test',
+    'example.test:443',
+    'a.test; Path=/x',
+    ' ',
+    'a..test',
+  ]) {
+    await refused(t, { cookieDomain }, /cookieDomain.*a domain/)
+  }
+  await refused(t, { legacy: { prefix: 'sess:', convrt: false } }, /legacy.*convert/)
+  const [one, other] = ['x'.repeat(32), 'y'.repeat(32)].map((key) => ({ id: 'a', key: Buffer.from(key) }))
+  await refused(t, { encryptionKeys: [one, other] }, /same id/)
+  await refused(t, { maxLocalSessions: 1e12 }, /maxLocalSessions/)
+})
+
+t.test('a COOKIE_DOMAIN that is none is refused at the start', async (t) => {
+  process.env['COOKIE_DOMAIN'] = 'https://example.test'
+  t.teardown(() => Reflect.deleteProperty(process.env, 'COOKIE_DOMAIN'))
+  await refused(t, {}, /COOKIE_DOMAIN.*a domain/)
 })
 
 t.test('options are left as they were', async (t) => {

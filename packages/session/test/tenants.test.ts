@@ -95,8 +95,8 @@ t.test('a look-up that fails fails the request, and signs nobody out', async (t)
 
 t.test('a tenant that is no text fails the request, and binds no session to nothing', async (t) => {
   for (const tenant of [5, {}, true]) {
-    const tenantOf = (): string => Reflect.get({ tenant }, 'tenant')
-    const { browser } = await shops(t, tenantOf)
+    const options: object = { tenantOf: () => tenant }
+    const { browser } = await createShop(t, { redis: false, ...options })
     const visitor = browser()
     const response = await visitor.post('/note', { note: 'mine' })
     t.match(response.json(), { statusCode: 500, code: 'STAY_SESSION_TENANT_INVALID' }, String(tenant))
