@@ -114,6 +114,18 @@ export const policyRules: OptionRules<PolicyOptions> = {
 export const refuseOption = (message: string): Error => new RateLimitOptionError(message)
 
 /**
+ * Refuses what cannot hold at the same time.
+ *
+ * @throws STAY_RATE_OPTION_INVALID
+ */
+export function refuseContradiction(of: string, { skipOnError, onOutage }: PolicyOptions): void {
+  if (skipOnError !== true || onOutage === undefined || onOutage === 'open') return
+  throw refuseOption(
+    `The options of ${of} contradict each other: skipOnError: true is onOutage: 'open', and not '${onOutage}'.`,
+  )
+}
+
+/**
  * Checks a list of policies.
  *
  * @throws STAY_RATE_OPTION_INVALID
@@ -122,6 +134,7 @@ export function checkPolicies(policies: readonly PolicyOptions[]): readonly Poli
   const names = new Set<string>()
   return policies.map((policy) => {
     const checked = checkAll('a policy of rate-limit', policy, policyRules, refuseOption)
+    refuseContradiction('a policy of rate-limit', checked)
     if (checked.name === undefined) {
       throw refuseOption(
         'Each of the policies of rate-limit needs a name, which tells its counters from others.',
@@ -144,6 +157,7 @@ export function checkPolicies(policies: readonly PolicyOptions[]): readonly Poli
  */
 export function checkRouteOptions(options: RouteLimitOptions, route: string): RouteLimitOptions {
   const checked = checkAll(`config.rateLimit of ${route}`, options, routeRules, refuseOption)
+  refuseContradiction(`config.rateLimit of ${route}`, checked)
   return checked.policies === undefined ? checked : { ...checked, policies: checkPolicies(checked.policies) }
 }
 
