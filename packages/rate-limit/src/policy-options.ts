@@ -161,6 +161,28 @@ export function checkRouteOptions(options: RouteLimitOptions, route: string): Ro
   return checked.policies === undefined ? checked : { ...checked, policies: checkPolicies(checked.policies) }
 }
 
+/** What of a policy `createRateLimit` knows: it counts one unit, and leaves to the app what a refusal is. */
+export type LimiterOptions = Omit<PolicyOptions, 'cost' | 'hook' | 'continueExceeding' | 'exponentialBackoff'>
+
+/**
+ * Checks the options of `createRateLimit`.
+ *
+ * @throws STAY_RATE_OPTION_INVALID
+ */
+export function checkLimiterOptions(options: LimiterOptions): LimiterOptions {
+  const checked = checkAll('createRateLimit', options, limiterRules, refuseOption)
+  refuseContradiction('createRateLimit', checked)
+  return checked
+}
+
+const {
+  cost: _cost,
+  hook: _hook,
+  continueExceeding: _continue,
+  exponentialBackoff: _backoff,
+  ...limiterRules
+} = policyRules
+
 /** A list that is checked by {@link checkPolicies}. */
 export const policyList: OptionRule = { wants: 'a list of policies', accepts: Array.isArray }
 

@@ -74,7 +74,10 @@ export function createPolicy(name: string, options: DefaultedOptions): Policy {
     timeWindow: typeof timeWindow === 'function' ? timeWindow : () => timeWindow,
     cost,
     keyOf: keyGenerator,
-    allows: typeof allowList === 'function' || allowList === undefined ? allowList : allowEntries(allowList),
+    allows:
+      typeof allowList === 'function' || allowList === undefined
+        ? allowList
+        : allowEntries(allowList, options.keyGenerator === undefined),
     onOutage: options.skipOnError === true ? 'open' : options.onOutage,
     penalty:
       options.exponentialBackoff === true
@@ -98,7 +101,7 @@ function isPromise(value: unknown): value is Promise<unknown> {
 }
 
 /** @returns The text of a key, or undefined when the request is none of this policy's. */
-function keyText(key: unknown): string | undefined {
+export function keyText(key: unknown): string | undefined {
   if (key === undefined || key === null) return undefined
   if (typeof key === 'string') return key
   if (typeof key === 'number') return String(key)
