@@ -2,7 +2,7 @@ import type { Algorithm, Limit } from './algorithms/limit.js'
 import { RateLimitValueError } from './errors.js'
 import type { Limiter } from './limiter.js'
 import type { PolicyOptions } from './policy-options.js'
-import { countsBy } from './stores/limit-store.js'
+import { countsBy, remembered } from './stores/limit-store.js'
 import { windowMs } from './time-window.js'
 import type { Ask, OnOutage } from './verdict.js'
 
@@ -74,7 +74,7 @@ export function createComposedStore({ limiter, root }: ComposedStoreOptions): ne
       }
       const ask: Ask = {
         id: { policy: name, key },
-        name: `${countsBy(limit)}:${name.length}:${name}:${key}`,
+        name: `${countsBy(limit)}:${name.length}:${name}:${remembered(key)}`,
         limit,
         cost,
         onOutage,

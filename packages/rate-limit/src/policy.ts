@@ -5,7 +5,7 @@ import { clientAddress } from './client-address.js'
 import { RateLimitValueError } from './errors.js'
 import { policyItem, quotedName } from './limit-headers.js'
 import type { LimitHook, PolicyOptions } from './policy-options.js'
-import { countsBy, type CounterId } from './stores/limit-store.js'
+import { countsBy, remembered, type CounterId } from './stores/limit-store.js'
 import { windowMs } from './time-window.js'
 import type { Ask, OnOutage, Penalty } from './verdict.js'
 
@@ -128,7 +128,7 @@ class PolicyAsk implements Ask {
   }
 
   get name(): string {
-    return (this.#name ??= this.#prefix + this.id.key)
+    return (this.#name ??= this.#prefix + remembered(this.id.key))
   }
 }
 
