@@ -244,6 +244,18 @@ t.test('a key that holds no session hides none, and saves none from a revocation
   t.equal(await redis.type(key), 'list')
 })
 
+t.test('fields that come and go under ever new names do not make a session grow', async (t) => {
+  const store = await emptyStore(t)
+  const address = newAddress()
+  await store.create(address, signedIn({ kept: 1 }))
+  for (let i = 0; i < 300; i += 1) {
+    await store.save(address, change({ [`state-${i}`]: i }))
+    await store.save(address, change({ [`state-${i}`]: undefined }))
+  }
+  t.ok((await redis.hlen(`sess:{${address.tag}}:${address.digest}`)) <= 129)
+  t.strictSame([...((await store.load(address))?.session.fields ?? [])], [['kept', '1']])
+})
+
 t.test('a session of typical content takes at most 2 KB', async (t) => {
   const store = await emptyStore(t)
   const address = newAddress()
