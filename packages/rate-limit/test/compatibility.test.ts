@@ -136,6 +136,14 @@ t.test('the app is told of each request that is let through, refused or banned',
   t.match((await app.inject('/')).json(), { statusCode: 403, code: 'STAY_RATE_BANNED', error: 'Forbidden' })
 })
 
+t.test('who asks again and again for what is never there is banned as well', async (t) => {
+  const { app } = await openApp(t, { ban: 1 }, (app) => {
+    app.get('/none', { config: { rateLimit: { max: 0 } } }, async () => 'ok')
+    app.get('/dear', { config: { rateLimit: { max: 2, cost: 3 } } }, async () => 'ok')
+  })
+  for (const url of ['/none', '/dear']) t.same(await statuses(app, 4, url), [429, 403, 403, 403], url)
+})
+
 t.test('errorResponseBuilder makes the answer: an error, or an object that is sent as it is', async (t) => {
   const { app } = await openApp(t, {}, (app) => {
     const object = {
