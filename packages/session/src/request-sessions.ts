@@ -223,9 +223,14 @@ function isRepeated(header: string, name: string): boolean {
   return first >= 0 && header.includes(`${name}=`, first + 1)
 }
 
+/** Each costs a signature: nobody may ask for as many as fit into a header. Browsers send one or two. */
+const mostCandidates = 64
+
 function valuesOf(header: string, name: string, app: FastifyInstance): string[] {
-  return header.split(';').flatMap((pair) => {
-    const value = app.parseCookie(pair.trim())[name]
-    return value === undefined ? [] : [value]
-  })
+  return header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .slice(0, mostCandidates)
+    .flatMap((pair) => app.parseCookie(pair)[name] ?? [])
 }
