@@ -175,13 +175,24 @@ export function checkLimiterOptions(options: LimiterOptions): LimiterOptions {
   return checked
 }
 
-const {
-  cost: _cost,
-  hook: _hook,
-  continueExceeding: _continue,
-  exponentialBackoff: _backoff,
-  ...limiterRules
-} = policyRules
+const limiterRules: OptionRules<LimiterOptions> = {
+  name,
+  max: policyRules.max,
+  timeWindow: policyRules.timeWindow,
+  algorithm: policyRules.algorithm,
+  burst: policyRules.burst,
+  keyGenerator: policyRules.keyGenerator,
+  ipv6Subnet: policyRules.ipv6Subnet,
+  allowList: policyRules.allowList,
+  groupId: name,
+  onOutage: policyRules.onOutage,
+  skipOnError: policyRules.skipOnError,
+  ban: policyRules.ban,
+  onBanReach: policyRules.onBanReach,
+  onExceeding: policyRules.onExceeding,
+  onExceeded: policyRules.onExceeded,
+  errorResponseBuilder: policyRules.errorResponseBuilder,
+}
 
 /** A list that is checked by {@link checkPolicies}. */
 export const policyList: OptionRule = { wants: 'a list of policies', accepts: Array.isArray }

@@ -167,8 +167,8 @@ function isDomain(value: unknown): boolean {
 /** Of two keys with one id one would encrypt what the other is asked to decrypt. */
 function haveOwnIds(keys: unknown): boolean {
   if (!Array.isArray(keys)) return false
-  const ids = keys.map((key: unknown) =>
-    typeof key === 'object' && key !== null ? Reflect.get(key, 'id') : key,
+  const ids = keys.map((key: unknown): unknown =>
+    typeof key === 'object' && key !== null && 'id' in key ? key.id : key,
   )
   return new Set<unknown>(ids).size === keys.length
 }

@@ -177,14 +177,19 @@ t.test('somebody who is nobody cannot be signed in', async (t) => {
     t.match(response.json(), { statusCode: 500, code: 'STAY_SESSION_LOGIN_INVALID' }, JSON.stringify(user))
     t.strictSame(response.cookies, [])
   }
-  const nobody: unknown = undefined
-  for (const userId of [nobody, '', 1, null, 'a\udc00']) {
+  for (const given of [undefined, '', 1, null, 'a\udc00']) {
+    const untyped: unknown = { userId: given }
+    const { userId } = Object.assign({ userId: '' }, untyped)
     for (const ask of [
-      () => Reflect.apply(app.sessions.list, app.sessions, [userId]),
-      () => Reflect.apply(app.sessions.revokeAll, app.sessions, [userId]),
-      () => Reflect.apply(app.sessions.revoke, app.sessions, ['x', { userId }]),
+      () => app.sessions.list(userId),
+      () => app.sessions.revokeAll(userId),
+      () => app.sessions.revoke('x', { userId }),
     ]) {
-      await t.rejects(async () => ask(), { code: 'STAY_SESSION_LOGIN_INVALID' }, String(userId))
+      await t.rejects(
+        async (): Promise<unknown> => ask(),
+        { code: 'STAY_SESSION_LOGIN_INVALID' },
+        String(given),
+      )
     }
   }
   t.throws(() => app.sessions.requireRole(), { code: 'STAY_SESSION_OPTION_INVALID' })

@@ -99,7 +99,7 @@ t.test('a tenant that is no text fails the request, and binds no session to noth
     const { browser } = await createShop(t, { redis: false, ...options })
     const visitor = browser()
     const response = await visitor.post('/note', { note: 'mine' })
-    t.match(response.json(), { statusCode: 500, code: 'STAY_SESSION_TENANT_INVALID' }, String(tenant))
+    t.match(response.json(), { statusCode: 500, code: 'STAY_SESSION_TENANT_INVALID' }, JSON.stringify(tenant))
     t.equal(visitor.cookies.size, 0)
   }
 })
