@@ -20,6 +20,9 @@ const reserved = new Set([
   'toJSON',
 ])
 
+/** Those that request-sessions.ts gives each session object. */
+const ownMethods = ['destroy', 'regenerate', 'reload'] as const
+
 /** Where a session object keeps what it was loaded from; see attachment.ts. */
 export const attachmentName = '~stayfast'
 
@@ -41,6 +44,12 @@ export function hasFields(session: object): boolean {
  */
 export function fieldTexts(session: object): Map<string, string> {
   const texts = new Map<string, string>()
+  for (const name of ownMethods) {
+    // No loop meets what was put in their place.
+    if (Object.hasOwn(session, name) && typeof Reflect.get(session, name) !== 'function') {
+      throw new FieldInvalidError(`a field cannot be called "${name}", as every session has that already`)
+    }
+  }
   for (const [name, value] of Object.entries(session)) {
     if (!isField(name)) continue
     if (reserved.has(name)) {
