@@ -33,7 +33,12 @@ function isField(name: string): boolean {
 /** Whether a session object has any field of its own. */
 export function hasFields(session: object): boolean {
   for (const name of Object.keys(session)) if (isField(name)) return true
-  return false
+  return ownMethods.some((name) => hides(session, name))
+}
+
+/** Something stands in the place of a method, where no loop over the fields meets it. */
+function hides(session: object, name: string): boolean {
+  return Object.hasOwn(session, name) && typeof Reflect.get(session, name) !== 'function'
 }
 
 /**
@@ -45,8 +50,7 @@ export function hasFields(session: object): boolean {
 export function fieldTexts(session: object): Map<string, string> {
   const texts = new Map<string, string>()
   for (const name of ownMethods) {
-    // No loop meets what was put in their place.
-    if (Object.hasOwn(session, name) && typeof Reflect.get(session, name) !== 'function') {
+    if (hides(session, name)) {
       throw new FieldInvalidError(`a field cannot be called "${name}", as every session has that already`)
     }
   }
