@@ -1,7 +1,9 @@
 import type { Algorithm, Limit } from './algorithms/limit.js'
+import { RateLimitValueError } from './errors.js'
 import type { Limiter } from './limiter.js'
 import type { PolicyOptions } from './policy-options.js'
-import { countsBy } from './stores/limit-store.js'
+import { countsBy, remembered } from './stores/limit-store.js'
+import { windowMs } from './time-window.js'
 import type { Ask, OnOutage } from './verdict.js'
 
 /** What \@fastify/rate-limit asks of a store, and what it wants to hear. */
@@ -60,6 +62,10 @@ export function createComposedStore({ limiter, root }: ComposedStoreOptions): ne
 
     #count(key: string, answer: Answer, timeWindow: number, max: number, cost: number): void {
       const { name, algorithm, burst, onOutage } = this.#options
+      if (!Number.isSafeInteger(max) || max < 0 || windowMs(timeWindow) === undefined) {
+        answer(new RateLimitValueError(`the max or the timeWindow of the limit "${name}" came out as none`))
+        return
+      }
       const limit: Limit = {
         algorithm,
         max,
@@ -68,7 +74,7 @@ export function createComposedStore({ limiter, root }: ComposedStoreOptions): ne
       }
       const ask: Ask = {
         id: { policy: name, key },
-        name: `${countsBy(limit)}:${name.length}:${name}:${key}`,
+        name: `${countsBy(limit)}:${name.length}:${name}:${remembered(key)}`,
         limit,
         cost,
         onOutage,

@@ -21,7 +21,7 @@ export class Limiter implements Counters {
   /** The verdict when nobody needs to be asked, or undefined. */
   known(ask: Ask): Verdict | undefined {
     const { limit, cost } = ask
-    if (cost > capacity(limit)) return refused(0, limit.windowUs, 'memory')
+    if (cost > capacity(limit)) return this.#refuseForGood(ask)
     if (limit.max === 0) return admitted(0, 0, 'memory')
     const verdict = this.#denied.find(ask)
     return verdict === undefined || ask.penalty === 'none' ? verdict : this.#punish(ask, verdict)
@@ -38,6 +38,12 @@ export class Limiter implements Counters {
     this.#counters.decide(ask, (error, verdict) => {
       settle(error, verdict === undefined ? undefined : this.#learn(ask, verdict))
     })
+  }
+
+  /** There never is so much; but how often that was asked for counts as well. */
+  #refuseForGood(ask: Ask): Verdict {
+    const verdict = refused(0, ask.limit.windowUs, 'memory')
+    return { ...verdict, refusals: this.#denied.remember(ask, verdict) }
   }
 
   #learn(ask: Ask, verdict: Verdict): Verdict {

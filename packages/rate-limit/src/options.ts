@@ -6,7 +6,15 @@ import {
   type RedisOption,
 } from '@stayfast/redis-kit'
 import { isPathPattern } from './excluded-paths.js'
-import { checkPolicies, policyList, policyRules, refuseOption, type PolicyOptions } from './policy-options.js'
+import {
+  checkPolicies,
+  policyList,
+  policyRules,
+  refuseContradiction,
+  refuseOption,
+  type PolicyOptions,
+} from './policy-options.js'
+import { longestMs } from './time-window.js'
 
 /** Which headers tell a client of its limits. */
 export type LimitHeaders = 'draft' | 'legacy' | 'both' | false
@@ -111,6 +119,9 @@ export const defaultOptions: Readonly<Required<Pick<RateLimitOptions, WithDefaul
   retryAfterSeconds: 2,
 } satisfies Required<Pick<RateLimitOptions, WithDefault>>)
 
+/** Memory for so many is set aside at the start. */
+const mostRemembered = 10_000_000
+
 const headerSwitches: OptionRule = {
   wants: 'an object of header names, each true or false',
   accepts: (value) =>
@@ -138,28 +149,38 @@ const rules: OptionRules<RateLimitOptions> = {
   share: optionRule.yesOrNo,
   nameSpace: optionRule.text,
   decorateRequestAs: optionRule.name,
-  cache: optionRule.wholeNumber(1),
+  cache: optionRule.wholeNumber(1, mostRemembered),
   returnAfterSeconds: optionRule.number(0, 3600),
   assumedInstances: optionRule.wholeNumber(1),
   instancesEverySeconds: optionRule.number(0.1, 3600),
   retryAfterSeconds: optionRule.seconds,
 }
 
-function fromEnvironment(name: string, least: number, env: NodeJS.ProcessEnv): number | undefined {
+function fromEnvironment(
+  name: string,
+  least: number,
+  most: number,
+  env: NodeJS.ProcessEnv,
+): number | undefined {
   const text = env[name]?.trim() ?? ''
   if (text === '') return undefined
   const value = Number(text)
-  if (Number.isSafeInteger(value) && value >= least) return value
-  throw refuseOption(`${name} takes a whole number of at least ${least}.`)
+  if (Number.isSafeInteger(value) && value >= least && value <= most) return value
+  throw refuseOption(`${name} takes a whole number from ${least} to ${most}.`)
 }
 
 /** Options with what the environment says where they say nothing. */
 function withEnvironment(given: RateLimitOptions, env: NodeJS.ProcessEnv): RateLimitOptions {
-  const max = given.max === undefined ? fromEnvironment('RATE_LIMIT_MAX', 0, env) : undefined
+  const max =
+    given.max === undefined ? fromEnvironment('RATE_LIMIT_MAX', 0, Number.MAX_SAFE_INTEGER, env) : undefined
   const windowSeconds =
-    given.timeWindow === undefined ? fromEnvironment('RATE_LIMIT_WINDOW_SECONDS', 1, env) : undefined
+    given.timeWindow === undefined
+      ? fromEnvironment('RATE_LIMIT_WINDOW_SECONDS', 1, longestMs / 1000, env)
+      : undefined
+  // 0 turns limits off. As a max it would let nobody through where the app says enabled: true.
+  const fromMax = max === undefined ? {} : max === 0 ? { enabled: false } : { max, enabled: true }
   return {
-    ...(max === undefined ? {} : { max, enabled: max > 0 }),
+    ...fromMax,
     ...(windowSeconds === undefined ? {} : { timeWindow: windowSeconds * 1000 }),
     ...given,
   }
@@ -180,6 +201,7 @@ export function checkOptions(
   env: NodeJS.ProcessEnv = process.env,
 ): CheckedOptions {
   const given = renamed(checkAll('rate-limit', options, rules, refuseOption))
+  refuseContradiction('rate-limit', given)
   const checked: CheckedOptions = { ...defaultOptions, ...withEnvironment(given, env) }
   return { ...checked, policies: checkPolicies(checked.policies) }
 }

@@ -114,6 +114,18 @@ export const policyRules: OptionRules<PolicyOptions> = {
 export const refuseOption = (message: string): Error => new RateLimitOptionError(message)
 
 /**
+ * Refuses what cannot hold at the same time.
+ *
+ * @throws STAY_RATE_OPTION_INVALID
+ */
+export function refuseContradiction(of: string, { skipOnError, onOutage }: PolicyOptions): void {
+  if (skipOnError !== true || onOutage === undefined || onOutage === 'open') return
+  throw refuseOption(
+    `The options of ${of} contradict each other: skipOnError: true is onOutage: 'open', and not '${onOutage}'.`,
+  )
+}
+
+/**
  * Checks a list of policies.
  *
  * @throws STAY_RATE_OPTION_INVALID
@@ -122,6 +134,7 @@ export function checkPolicies(policies: readonly PolicyOptions[]): readonly Poli
   const names = new Set<string>()
   return policies.map((policy) => {
     const checked = checkAll('a policy of rate-limit', policy, policyRules, refuseOption)
+    refuseContradiction('a policy of rate-limit', checked)
     if (checked.name === undefined) {
       throw refuseOption(
         'Each of the policies of rate-limit needs a name, which tells its counters from others.',
@@ -144,7 +157,41 @@ export function checkPolicies(policies: readonly PolicyOptions[]): readonly Poli
  */
 export function checkRouteOptions(options: RouteLimitOptions, route: string): RouteLimitOptions {
   const checked = checkAll(`config.rateLimit of ${route}`, options, routeRules, refuseOption)
+  refuseContradiction(`config.rateLimit of ${route}`, checked)
   return checked.policies === undefined ? checked : { ...checked, policies: checkPolicies(checked.policies) }
+}
+
+/** What of a policy `createRateLimit` knows: it counts one unit, and leaves to the app what a refusal is. */
+export type LimiterOptions = Omit<PolicyOptions, 'cost' | 'hook' | 'continueExceeding' | 'exponentialBackoff'>
+
+/**
+ * Checks the options of `createRateLimit`.
+ *
+ * @throws STAY_RATE_OPTION_INVALID
+ */
+export function checkLimiterOptions(options: LimiterOptions): LimiterOptions {
+  const checked = checkAll('createRateLimit', options, limiterRules, refuseOption)
+  refuseContradiction('createRateLimit', checked)
+  return checked
+}
+
+const limiterRules: OptionRules<LimiterOptions> = {
+  name,
+  max: policyRules.max,
+  timeWindow: policyRules.timeWindow,
+  algorithm: policyRules.algorithm,
+  burst: policyRules.burst,
+  keyGenerator: policyRules.keyGenerator,
+  ipv6Subnet: policyRules.ipv6Subnet,
+  allowList: policyRules.allowList,
+  groupId: name,
+  onOutage: policyRules.onOutage,
+  skipOnError: policyRules.skipOnError,
+  ban: policyRules.ban,
+  onBanReach: policyRules.onBanReach,
+  onExceeding: policyRules.onExceeding,
+  onExceeded: policyRules.onExceeded,
+  errorResponseBuilder: policyRules.errorResponseBuilder,
 }
 
 /** A list that is checked by {@link checkPolicies}. */

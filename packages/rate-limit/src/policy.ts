@@ -5,7 +5,7 @@ import { clientAddress } from './client-address.js'
 import { RateLimitValueError } from './errors.js'
 import { policyItem, quotedName } from './limit-headers.js'
 import type { LimitHook, PolicyOptions } from './policy-options.js'
-import { countsBy, type CounterId } from './stores/limit-store.js'
+import { countsBy, remembered, type CounterId } from './stores/limit-store.js'
 import { windowMs } from './time-window.js'
 import type { Ask, OnOutage, Penalty } from './verdict.js'
 
@@ -74,7 +74,10 @@ export function createPolicy(name: string, options: DefaultedOptions): Policy {
     timeWindow: typeof timeWindow === 'function' ? timeWindow : () => timeWindow,
     cost,
     keyOf: keyGenerator,
-    allows: typeof allowList === 'function' || allowList === undefined ? allowList : allowEntries(allowList),
+    allows:
+      typeof allowList === 'function' || allowList === undefined
+        ? allowList
+        : allowEntries(allowList, options.keyGenerator === undefined),
     onOutage: options.skipOnError === true ? 'open' : options.onOutage,
     penalty:
       options.exponentialBackoff === true
@@ -98,7 +101,7 @@ function isPromise(value: unknown): value is Promise<unknown> {
 }
 
 /** @returns The text of a key, or undefined when the request is none of this policy's. */
-function keyText(key: unknown): string | undefined {
+export function keyText(key: unknown): string | undefined {
   if (key === undefined || key === null) return undefined
   if (typeof key === 'string') return key
   if (typeof key === 'number') return String(key)
@@ -125,7 +128,7 @@ class PolicyAsk implements Ask {
   }
 
   get name(): string {
-    return (this.#name ??= this.#prefix + this.id.key)
+    return (this.#name ??= this.#prefix + remembered(this.id.key))
   }
 }
 

@@ -49,8 +49,8 @@ export class Refusals {
     const { onExceeded, onBanReach, errorResponseBuilder } = policy.options
     const { key } = ask.id
     const ban = policy.ban >= 0 && verdict.refusals > policy.ban
-    onExceeded?.(request, key)
-    if (ban) onBanReach?.(request, key)
+    tellApp(onExceeded, request, key)
+    if (ban) tellApp(onBanReach, request, key)
     const kind = ban ? banned : exceeded
     const seconds = Math.ceil(verdict.retryMs / 1000)
     if (errorResponseBuilder !== undefined) {
@@ -61,8 +61,11 @@ export class Refusals {
         max: ask.limit.max,
         ttl: Math.ceil(verdict.retryMs),
       })
-      if (typeof made === 'object' && made !== null) return made
-      throw new RateLimitValueError(`the errorResponseBuilder of the limit "${policy.name}" made no object`)
+      if (typeof made === 'object' && made !== null && !('then' in made)) return made
+      Promise.resolve(made).catch(() => undefined)
+      throw new RateLimitValueError(
+        `the errorResponseBuilder of the limit "${policy.name}" made no object at once`,
+      )
     }
     if (this.#problemJson) {
       sendProblem(reply, kind.statusCode, {
@@ -82,5 +85,18 @@ export class Refusals {
 
 /** Tells the app of a request that was let through. */
 export function tellAdmitted(request: FastifyRequest, applied: readonly Applied[]): void {
-  for (const { policy, ask } of applied) policy.options.onExceeding?.(request, ask.id.key)
+  for (const { policy, ask } of applied) tellApp(policy.options.onExceeding, request, ask.id.key)
+}
+
+/** Nothing waits for what is async in there; where it fails that is for the log, and not the end of the process. */
+function tellApp(
+  callback: ((request: FastifyRequest, key: string) => unknown) | undefined,
+  request: FastifyRequest,
+  key: string,
+): void {
+  const told = callback?.(request, key)
+  if (told === undefined) return
+  Promise.resolve(told).catch((err: unknown) => {
+    request.log.error({ err }, 'rate-limit: a function of the app that was told of a request has failed.')
+  })
 }

@@ -20,7 +20,15 @@ export const limitHooks: readonly LimitHook[] = ['onRequest', 'preParsing', 'pre
 
 const noPlan: RoutePlan = { onRequest: [], preParsing: [], preValidation: [], preHandler: [] }
 
+/** @throws STAY_RATE_OPTION_INVALID where one counter would count a request twice. */
 function planOf(policies: readonly Policy[]): RoutePlan {
+  const names = policies.map(({ name }) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) {
+    throw new RateLimitOptionError(
+      `Two limits of one request are called "${twice}": they would share a counter, which would count it twice. Give one of them another name or groupId.`,
+    )
+  }
   const at = (hook: LimitHook): Policy[] => policies.filter((policy) => policy.hook === hook)
   return {
     onRequest: at('onRequest'),
@@ -155,12 +163,14 @@ export class RoutePlans {
     return policy
   }
 
-  /** A burst belongs to the max beside which it stands. */
   #inherited(own: PolicyOptions): DefaultedOptions {
     const inherited: DefaultedOptions = { ...this.#options }
-    for (const option of ['name', 'groupId', ...(own.max === undefined ? [] : ['burst'])]) {
-      Reflect.deleteProperty(inherited, option)
-    }
+    const dropped = ['name', 'groupId']
+    // A burst belongs to the max beside which it stands.
+    if (own.max !== undefined) dropped.push('burst')
+    // They say the same, and who stands closer is right.
+    if (own.onOutage !== undefined) dropped.push('skipOnError')
+    for (const option of dropped) Reflect.deleteProperty(inherited, option)
     return inherited
   }
 }

@@ -1,7 +1,7 @@
 import { parse } from '@lukeed/ms'
 
 /** The longest time that Redis keeps exactly. */
-const longestMs = 100 * 365 * 86_400_000
+export const longestMs: number = 100 * 365 * 86_400_000
 
 /**
  * Milliseconds of a time window, rounded up to whole ones.

@@ -64,6 +64,60 @@ t.test('createRateLimit knows the allow list, and functions for max and timeWind
   t.match((await app.inject({ url: '/manual', headers: { 'x-free': '1' } })).json(), { isAllowed: true })
 })
 
+t.test('createRateLimit refuses options that it does not have or that cannot be', async (t) => {
+  const { app } = await openApp(t)
+  const wrong: readonly object[] = [
+    { max: '5' },
+    { max: -1 },
+    { maxx: 5 },
+    { timeWindow: 'soon' },
+    { cost: 2 },
+  ]
+  for (const options of wrong) {
+    t.throws(
+      () => app.createRateLimit(options),
+      { code: 'STAY_RATE_OPTION_INVALID' },
+      JSON.stringify(options),
+    )
+  }
+})
+
+t.test(
+  'createRateLimit fails where a function of the app gives a limit or a window that is none',
+  async (t) => {
+    const { app } = await openApp(t, {}, (app) => {
+      const max = app.createRateLimit({ max: async () => NaN })
+      const timeWindow = app.createRateLimit({ timeWindow: async () => 0 })
+      app.get('/max', async (request) => max(request))
+      app.get('/window', async (request) => timeWindow(request))
+    })
+    for (const url of ['/max', '/window']) {
+      t.match((await app.inject(url)).json(), { statusCode: 500, code: 'STAY_RATE_VALUE_INVALID' }, url)
+    }
+  },
+)
+
+t.test(
+  'createRateLimit does not concern a request without a key, nor networks that are allowed',
+  async (t) => {
+    const keyOf = ({ headers }: { headers: Record<string, unknown> }): string | undefined =>
+      typeof headers['x-user'] === 'string' ? headers['x-user'] : undefined
+    const { app } = await openApp(t, { keyGenerator: keyOf, allowList: ['10.0.0.0/8'] }, (app) => {
+      const common = app.createRateLimit()
+      const own = app.createRateLimit({ max: 1, allowList: ['192.168.0.0/16'] })
+      app.get('/common', { config: { rateLimit: false } }, async (request) => common(request))
+      app.get('/own', { config: { rateLimit: false } }, async (request) => own(request))
+    })
+    for (const url of ['/common', '/own']) {
+      t.match((await app.inject(url)).json(), { isAllowed: true, key: '' }, url)
+      const ada = { url, headers: { 'x-user': 'ada' } }
+      t.match((await app.inject(ada)).json(), { isAllowed: false, key: 'ada' }, url)
+      const remoteAddress = url === '/own' ? '192.168.1.1' : '10.1.1.1'
+      t.match((await app.inject({ ...ada, remoteAddress })).json(), { isAllowed: true }, url)
+    }
+  },
+)
+
 t.test('the app is told of each request that is let through, refused or banned', async (t) => {
   const told: string[] = []
   const tell = (what: string) => (_request: unknown, key: string) => {
@@ -80,6 +134,14 @@ t.test('the app is told of each request that is let through, refused or banned',
   t.same(await statuses(app, 3), [200, 429, 403])
   t.same(told, ['exceeding me', 'exceeded me', 'exceeded me', 'banned me'])
   t.match((await app.inject('/')).json(), { statusCode: 403, code: 'STAY_RATE_BANNED', error: 'Forbidden' })
+})
+
+t.test('who asks again and again for what is never there is banned as well', async (t) => {
+  const { app } = await openApp(t, { ban: 1 }, (app) => {
+    app.get('/none', { config: { rateLimit: { max: 0 } } }, async () => 'ok')
+    app.get('/dear', { config: { rateLimit: { max: 2, cost: 3 } } }, async () => 'ok')
+  })
+  for (const url of ['/none', '/dear']) t.same(await statuses(app, 4, url), [429, 403, 403, 403], url)
 })
 
 t.test('errorResponseBuilder makes the answer: an error, or an object that is sent as it is', async (t) => {

@@ -56,13 +56,34 @@ t.test(
 )
 
 t.test('the allow list takes keys, addresses and networks, and never widens an address', async (t) => {
-  const allows = allowEntries(['10.0.0.0/8', '2001:db8::1', 'fd00::/8', '192.0.2.1', 'partner'])
+  const allows = allowEntries(['10.0.0.0/8', '2001:db8::1', 'fd00::/8', '192.0.2.1', 'partner'], true)
   const asked = (ip: string, key = normalizeAddress(ip, 64)): unknown =>
     Reflect.apply(allows, undefined, [{ ip }, key])
   for (const ip of ['10.1.2.3', '2001:db8::1', 'fd12::1', '192.0.2.1', '::ffff:192.0.2.1'])
     t.equal(asked(ip), true, ip)
   for (const ip of ['11.0.0.1', '2001:db8::2', '192.0.2.2', 'fe80::1']) t.equal(asked(ip), false, ip)
   t.equal(asked('1.2.3.4', 'partner'), true)
+})
+
+t.test('an address on the allow list is that address, however it is written', async (t) => {
+  for (const [entry, ip] of [
+    ['2001:db8:0:0:0:0:0:1', '2001:db8::1'],
+    ['2001:DB8::1', '2001:db8::1'],
+    ['10.0.0.1', '::ffff:10.0.0.1'],
+    ['::ffff:10.0.0.1', '10.0.0.1'],
+    ['fe80::1', 'fe80::1%eth0'],
+  ] as const) {
+    for (const keyGenerator of [undefined, () => 'everybody']) {
+      const keys = keyGenerator === undefined ? {} : { keyGenerator }
+      const { app } = await openApp(t, { max: 0, allowList: [entry], ...keys })
+      t.equal((await app.inject({ url: '/', remoteAddress: ip })).statusCode, 200, `${entry} ${ip}`)
+    }
+  }
+  const network = await openApp(t, { max: 0, allowList: ['2001:db8::'] })
+  const neighbour = await network.app.inject({ url: '/', remoteAddress: '2001:db8::5' })
+  t.equal(neighbour.statusCode, 429, 'nor is the first address of a network all of it')
+  const keyed = await openApp(t, { max: 0, allowList: ['192.0.2.1'], keyGenerator: () => '192.0.2.1' })
+  t.equal((await keyed.app.inject('/')).statusCode, 200, 'a key may be an address that the app knows')
 })
 
 t.test('who is on the allow list is not counted and sees no limit', async (t) => {

@@ -3,6 +3,7 @@ import { openLink } from '@stayfast/link-test-kit'
 import t from 'tap'
 import { startRedisServer } from '@stayfast/test-kit'
 import type { RunDecision } from '../dist/algorithms/limit.js'
+import { remembered } from '../dist/stores/limit-store.js'
 import { MemoryLimitStore } from '../dist/stores/memory-limit-store.js'
 import { RedisLimitStore } from '../dist/stores/redis-limit-store.js'
 import { limitStoreContract } from './limit-store-contract.js'
@@ -19,6 +20,20 @@ t.test('memory keeps at most so many counters, and forgets the one that was long
     small.decideNow({ policy: 'p', key }, limit, [{ cost: 1, count: 1 }]).runs[0]?.admitted
   t.same([admits('a'), admits('b'), admits('a'), admits('c')], [1, 1, 0, 1])
   t.same([admits('a'), admits('b')], [0, 1])
+})
+
+t.test('a long key takes as little memory as a short one, and is none but itself', async (t) => {
+  const long = 'x'.repeat(10_000)
+  const keys = [long, `${long}y`, `${long}\ud800`, `${long}\ud801`, 'x', '', 'y'.repeat(256), 'y'.repeat(257)]
+  const names = keys.map((key) => remembered(key))
+  t.ok(names.every(({ length }) => length <= 257))
+  t.equal(new Set(names).size, keys.length)
+  t.same(names.map((name) => remembered(name)).slice(4, 7), keys.slice(4, 7))
+  t.notSame(
+    names.map((name) => remembered(name)).slice(0, 4),
+    names.slice(0, 4),
+    'what stands for one is another key itself',
+  )
 })
 
 const server = await startRedisServer({}, t)

@@ -19,12 +19,14 @@ t.test('the environment holds where an option is not given', async (t) => {
   for (const wrong of ['-1', 'many', '1.5', 'NaN']) {
     t.throws(() => checkOptions({}, { RATE_LIMIT_MAX: wrong }), { code, message: /RATE_LIMIT_MAX/ }, wrong)
   }
-  t.throws(() => checkOptions({}, { RATE_LIMIT_WINDOW_SECONDS: '0' }), { code })
+  for (const wrong of ['0', '1e13', '3153600001']) {
+    t.throws(() => checkOptions({}, { RATE_LIMIT_WINDOW_SECONDS: wrong }), { code }, wrong)
+  }
 })
 
 t.test('RATE_LIMIT_MAX=0 turns all limits off, unless the app says its own max', async (t) => {
   t.match(checkOptions({}, { RATE_LIMIT_MAX: '0' }), { enabled: false })
-  t.match(checkOptions({ enabled: true }, { RATE_LIMIT_MAX: '0' }), { enabled: true })
+  t.match(checkOptions({ enabled: true }, { RATE_LIMIT_MAX: '0' }), { enabled: true, max: 100 })
   t.match(checkOptions({ max: 3 }, { RATE_LIMIT_MAX: '0' }), { enabled: true, max: 3 })
 })
 
@@ -58,6 +60,7 @@ t.test('a value that an option cannot have is refused', async (t) => {
     ['headers', true],
     ['draftVersion', 10],
     ['exclude', ['*']],
+    ['cache', 1e12],
     ['exclude', ['webhooks']],
     ['exclude', ['/a*b']],
     ['onOutage', 'allow'],
@@ -108,4 +111,36 @@ t.test('options of @fastify/rate-limit that are called otherwise here mean the s
   t.match(checkOptions({ enableDraftSpec: true }, {}), { headers: 'draft', draftVersion: 6 })
   t.match(checkOptions({ enableDraftSpec: true, draftVersion: 11 }, {}), { draftVersion: 11 })
   t.match(checkOptions({ enableDraftSpec: false }, {}), { headers: 'draft', draftVersion: 11 })
+})
+
+t.test('two limits of one request cannot share a counter, which would count it twice', async (t) => {
+  const max = 10
+  const twice = { code, message: /"user".*count it twice/ }
+  for (const options of [
+    { name: 'user', policies: [{ name: 'user', max }] },
+    { groupId: 'user', policies: [{ name: 'user', max }] },
+    {
+      policies: [
+        { name: 'a', groupId: 'user' },
+        { name: 'b', groupId: 'user' },
+      ],
+    },
+  ]) {
+    const app = Fastify()
+    t.teardown(() => app.close())
+    await t.rejects(async () => app.register(rateLimit, { redis: false, ...options }), twice)
+  }
+  const app = Fastify()
+  t.teardown(() => app.close())
+  await app.register(rateLimit, { redis: false, policies: [{ name: 'user', max }] })
+  for (const rateLimit of [{ name: 'user' }, { groupId: 'user' }]) {
+    t.throws(() => app.get('/twice', { config: { rateLimit } }, async () => 'ok'), twice)
+  }
+})
+
+t.test('skipOnError: true and another onOutage contradict each other', async (t) => {
+  const contradicting = { skipOnError: true, onOutage: 'closed' } as const
+  t.throws(() => checkOptions(contradicting, {}), { code, message: /contradict/ })
+  t.throws(() => checkOptions({ policies: [{ name: 'a', ...contradicting }] }, {}), { code })
+  t.match(checkOptions({ skipOnError: true, onOutage: 'open' }, {}), { onOutage: 'open' })
 })

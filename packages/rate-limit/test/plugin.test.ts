@@ -259,3 +259,19 @@ t.test(
     t.equal((await app.inject('/open')).headers['ratelimit'], undefined)
   },
 )
+
+t.test('what a route or a policy says of outages holds over skipOnError of the app', async (t) => {
+  const redis = new Redis({ port: await freePort(), lazyConnect: true, retryStrategy: () => null })
+  redis.on('error', () => undefined)
+  t.teardown(() => {
+    redis.disconnect()
+  })
+  const { app } = await openApp(t, { redis, skipOnError: true }, (app) => {
+    app.post('/pay', { config: { rateLimit: { onOutage: 'closed' } } }, async () => 'ok')
+  })
+  t.same(await statuses(app, 1), [200])
+  t.same(await statuses(app, 1, { url: '/pay', method: 'POST' }), [503])
+  const policies = [{ name: 'strict', onOutage: 'closed' as const }]
+  const strict = await openApp(t, { redis, skipOnError: true, policies })
+  t.same(await statuses(strict.app, 1), [503])
+})

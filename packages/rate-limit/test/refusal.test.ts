@@ -1,3 +1,5 @@
+import { setImmediate } from 'node:timers/promises'
+import { eventually } from '@stayfast/test-kit'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
 import t from 'tap'
 import { openApp } from './open-app.js'
@@ -99,4 +101,40 @@ t.test('who places a limit can catch its refusal', async (t) => {
     })
   })
   t.same((await app.inject('/placed')).json(), { caught: 'STAY_RATE_EXCEEDED' })
+})
+
+t.test('what fails in an async function that is told of a request ends up in the log', async (t) => {
+  const rejections: unknown[] = []
+  const listener = (error: unknown): void => {
+    rejections.push(error)
+  }
+  process.on('unhandledRejection', listener)
+  t.teardown(() => process.off('unhandledRejection', listener))
+  const failing = async (): Promise<void> => {
+    await Promise.resolve()
+    throw new Error('no audit log')
+  }
+  const told = { onExceeding: failing, onExceeded: failing, onBanReach: failing }
+  const { app, lines } = await openApp(t, { max: 1, ban: 0, ...told })
+  t.same([(await app.inject('/')).statusCode, (await app.inject('/')).statusCode], [200, 403])
+  await eventually(() => lines.filter(({ msg }) => msg.includes('function of the app')).length === 3)
+  t.same(rejections, [])
+})
+
+t.test('an errorResponseBuilder that is async is refused, whatever becomes of it', async (t) => {
+  const rejections: unknown[] = []
+  const listener = (error: unknown): void => {
+    rejections.push(error)
+  }
+  process.on('unhandledRejection', listener)
+  t.teardown(() => process.off('unhandledRejection', listener))
+  for (const errorResponseBuilder of [
+    async () => ({ statusCode: 429 }),
+    () => Promise.reject(new Error('no text')),
+  ]) {
+    const { app } = await openApp(t, { max: 0, errorResponseBuilder })
+    t.match((await app.inject('/')).json(), { statusCode: 500, code: 'STAY_RATE_VALUE_INVALID' })
+  }
+  await setImmediate()
+  t.same(rejections, [])
 })

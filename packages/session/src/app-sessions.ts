@@ -2,11 +2,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { attachmentOf } from './attachment.js'
 import { checkConnection, type CookieRules } from './cookie-rules.js'
 import { csrfField, newCsrfSecret } from './csrf.js'
-import { SessionOptionError } from './errors.js'
+import { LoginInvalidError, SessionOptionError } from './errors.js'
 import type { FastifySessionStore } from './fastify-session-store.js'
 import { checkOrigin } from './origin.js'
 import type { RequestSessions } from './request-sessions.js'
-import { checkUser, type Principal, type SessionUser } from './session-about.js'
+import { checkUser, isUserId, type Principal, type SessionUser } from './session-about.js'
 import { addressOf, addressOfHandle, handleOf, tagOfUser } from './session-id.js'
 import type { Guards } from './guards.js'
 import type { Ended, LoginOptions, Sessions, SessionSummary } from './sessions.js'
@@ -34,6 +34,7 @@ export class AppSessions implements Omit<Sessions, keyof Guards> {
   async login(request: FastifyRequest, user: SessionUser, options: LoginOptions = {}): Promise<Principal> {
     const { store, requests, cookie, trustedOrigins, csrf } = this.#options
     const { userId, tenantId, roles } = checkUser(user)
+    checkLogin(options)
     checkConnection(cookie, request)
     checkOrigin(request, trustedOrigins)
     const before = request.session
@@ -84,7 +85,7 @@ export class AppSessions implements Omit<Sessions, keyof Guards> {
     userId: string,
     { request }: { readonly request?: FastifyRequest } = {},
   ): Promise<readonly SessionSummary[]> {
-    const tag = tagOfUser(userId)
+    const tag = tagOf(userId)
     const current = attachmentOf(request?.session)?.address.digest
     const sessions = await this.#options.store.sessions.list(tag)
     return sessions.map((listed) => ({
@@ -103,23 +104,49 @@ export class AppSessions implements Omit<Sessions, keyof Guards> {
 
   async revoke(
     id: string,
-    { userId }: { readonly userId?: string } = {},
+    options: { readonly userId?: string } = {},
   ): Promise<Ended & { readonly existed: boolean }> {
+    // A user who is given and is nobody must not stand for everybody.
+    const tag = 'userId' in options ? tagOf(options.userId) : undefined
     const address = addressOfHandle(id)
-    if (address === undefined || (userId !== undefined && address.tag !== tagOfUser(userId))) {
+    if (address === undefined || (tag !== undefined && address.tag !== tag)) {
       return { existed: false, durability: 'redis' }
     }
     return this.#options.store.end(address)
   }
 
-  revokeAll(
+  async revokeAll(
     userId: string,
     { except }: { readonly except?: FastifyRequest | string } = {},
   ): Promise<Ended & { readonly revoked: number }> {
+    const tag = tagOf(userId)
     const kept =
       typeof except === 'string'
         ? addressOfHandle(except)?.digest
         : attachmentOf(except?.session)?.address.digest
-    return this.#options.store.sessions.revokeAll(tagOfUser(userId), kept)
+    return this.#options.store.sessions.revokeAll(tag, kept)
   }
+}
+
+/** @throws STAY_SESSION_LOGIN_INVALID when it is no user: apps in plain JavaScript pass what they like. */
+function tagOf(userId: unknown): string {
+  if (isUserId(userId)) return tagOfUser(userId)
+  throw new LoginInvalidError('userId is a text that is not empty, of whole characters')
+}
+
+const loginOptions: readonly string[] = ['keep', 'device'] satisfies (keyof LoginOptions)[]
+
+/** @throws STAY_SESSION_LOGIN_INVALID: what is misspelt would be left behind in silence. */
+function checkLogin(options: unknown): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new LoginInvalidError('the options of login are { keep, device }')
+  }
+  const unknown = Object.keys(options).find((option) => !loginOptions.includes(option))
+  if (unknown !== undefined) throw new LoginInvalidError(`login has no option "${unknown}"`)
+  const keep: unknown = 'keep' in options ? options.keep : undefined
+  if (keep !== undefined && !(Array.isArray(keep) && keep.every((name) => typeof name === 'string'))) {
+    throw new LoginInvalidError('keep is a list of names of fields')
+  }
+  const device: unknown = 'device' in options ? options.device : undefined
+  if (device !== undefined && typeof device !== 'string') throw new LoginInvalidError('device is a text')
 }

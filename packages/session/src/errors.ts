@@ -80,10 +80,17 @@ export const InsecureConnectionError: FastifyErrorConstructor<{ code: string }, 
   500,
 )
 
-/** What was given to `login` is no user. */
+/** What was given is no user, or `login` has no such option. */
 export const LoginInvalidError: FastifyErrorConstructor<{ code: string }, Text> = createError<string, Text>(
   'STAY_SESSION_LOGIN_INVALID',
-  'Nobody was signed in: %s.',
+  'Nothing was done: %s.',
+  500,
+)
+
+/** What `tenantOf` has answered is no tenant. */
+export const TenantInvalidError: FastifyErrorConstructor<{ code: string }, []> = createError<string, []>(
+  'STAY_SESSION_TENANT_INVALID',
+  'Whose sessions are good here is not known: tenantOf answers a text, or undefined for no tenant.',
   500,
 )
 

@@ -120,26 +120,18 @@ export class FastifySessionStore implements CallbackStore {
     }
     const handOver = this.handOver
     this.handOver = false
-    this.#open(addressOf(id), handOver).then(
-      (session) => {
-        callback(null, session)
-      },
-      (error: unknown) => {
-        callback(error)
-      },
-    )
+    this.#tell(this.#open(addressOf(id), handOver), callback)
   }
 
   set(id: string, session: Session, callback: (error?: unknown) => void): void {
-    this.save(id, session).then(() => {
-      callback()
-    }, callback)
+    this.#tell(this.save(id, session), callback)
   }
 
   destroy(id: string, callback: (error?: unknown) => void): void {
-    this.end(addressOf(id)).then(() => {
-      callback()
-    }, callback)
+    this.#tell(
+      this.end(addressOf(id)).then(() => undefined),
+      callback,
+    )
   }
 
   /**
@@ -223,7 +215,13 @@ export class FastifySessionStore implements CallbackStore {
    * @internal
    */
   aboutListed({ digest, about }: ListedSession): SessionAbout {
-    return decodeAbout(this.#decryptAbout(digest, about)) ?? {}
+    try {
+      return decodeAbout(this.#decryptAbout(digest, about)) ?? {}
+    } catch (error) {
+      // It can still be ended, and the others be listed.
+      this.#tellUnreadable(error)
+      return {}
+    }
   }
 
   /**
@@ -233,6 +231,23 @@ export class FastifySessionStore implements CallbackStore {
    */
   end(address: SessionAddress): ReturnType<SessionStore['destroy']> {
     return this.sessions.destroy(address)
+  }
+
+  /**
+   * Tells a callback what came out. What it throws itself, such as for a cookie that cannot be written, is told
+   * to it as an error: then one request fails, and not the process.
+   */
+  #tell<Value>(work: Promise<Value>, callback: (error: unknown, value?: Value) => void): void {
+    work
+      .then((value) => {
+        callback(null, value)
+      })
+      .catch((error: unknown) => {
+        callback(error)
+      })
+      .catch((error: unknown) => {
+        this.#options.logger?.()?.error({ err: error }, 'session: a request could not even be failed.')
+      })
   }
 
   async #open(address: SessionAddress, handOver: boolean): Promise<Session | null> {
@@ -287,11 +302,15 @@ export class FastifySessionStore implements CallbackStore {
       attachment.values = values
       return withAttachment({}, attachment)
     } catch (error) {
-      this.#options
-        .logger?.()
-        ?.error({ err: error }, 'session: a stored session cannot be read and counts as ended.')
+      this.#tellUnreadable(error)
       return null
     }
+  }
+
+  #tellUnreadable(error: unknown): void {
+    this.#options
+      .logger?.()
+      ?.error({ err: error }, 'session: a stored session cannot be read and counts as ended.')
   }
 }
 

@@ -157,9 +157,30 @@ function isOrigin(value: unknown): boolean {
   }
 }
 
+/** What browsers take as a domain: letters, digits and hyphens between points, no scheme and no port. */
+const domainPattern = /^\.?[a-z\d](?:[a-z\d-]*[a-z\d])?(?:\.[a-z\d](?:[a-z\d-]*[a-z\d])?)*$/i
+
+function isDomain(value: unknown): boolean {
+  return typeof value === 'string' && domainPattern.test(value)
+}
+
+/** Of two keys with one id one would encrypt what the other is asked to decrypt. */
+function haveOwnIds(keys: unknown): boolean {
+  if (!Array.isArray(keys)) return false
+  const ids = keys.map((key: unknown): unknown =>
+    typeof key === 'object' && key !== null && 'id' in key ? key.id : key,
+  )
+  return new Set<unknown>(ids).size === keys.length
+}
+
+/** Memory for so many is set aside at the start. */
+const mostLocalSessions = 10_000_000
+
 function isLegacy(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !('prefix' in value)) return false
   if (typeof value.prefix !== 'string') return false
+  // A misspelt convert would take sessions away from processes that still run.
+  if (Object.keys(value).some((name) => name !== 'prefix' && name !== 'convert')) return false
   const convert = 'convert' in value ? value.convert : undefined
   return convert === undefined || typeof convert === 'boolean'
 }
@@ -176,10 +197,13 @@ const storeRules: OptionRules<SessionStoreOptions> = {
   onOutage: optionRule.oneOf('local', 'closed'),
   localTrustSeconds: optionRule.seconds,
   localMaxSeconds: optionRule.seconds,
-  maxLocalSessions: optionRule.wholeNumber(1),
+  maxLocalSessions: optionRule.wholeNumber(1, mostLocalSessions),
   maxBufferedWrites: optionRule.wholeNumber(1),
   flushSeconds: optionRule.number(0, 600),
-  encryptionKeys: optionRule.encryptionKeys,
+  encryptionKeys: {
+    wants: `${optionRule.encryptionKeys.wants}, no two with the same id`,
+    accepts: (value) => optionRule.encryptionKeys.accepts(value) && haveOwnIds(value),
+  },
   maxSessionsInMemory: optionRule.wholeNumber(1),
   legacy: {
     wants: '{ prefix, convert }, what the keys of the plain store begin with, and whether they are converted',
@@ -192,6 +216,8 @@ const cookieNameRule = {
   wants: 'a name of letters, digits and - _ .',
   accepts: (value: unknown) => typeof value === 'string' && cookieNamePattern.test(value),
 }
+
+const domainRule = { wants: 'a domain, such as example.test', accepts: isDomain }
 
 const rules: OptionRules<SessionOptions> = {
   ...storeRules,
@@ -207,7 +233,7 @@ const rules: OptionRules<SessionOptions> = {
     wants: 'a list of cookie names',
     accepts: (value) => Array.isArray(value) && value.every(cookieNameRule.accepts),
   },
-  cookieDomain: optionRule.name,
+  cookieDomain: domainRule,
   sameSite: optionRule.oneOf('lax', 'strict', 'none'),
   secure: optionRule.yesOrNo,
   csrf: optionRule.yesOrNo,
@@ -244,6 +270,7 @@ export function checkOptions(
   const production = env['NODE_ENV'] === 'production'
   const secrets = secretsOf(given.secret, env, production)
   const domain = given.cookieDomain ?? nonEmpty(env['COOKIE_DOMAIN'])
+  if (domain !== undefined && !isDomain(domain)) throw refuse(`COOKIE_DOMAIN takes ${domainRule.wants}.`)
   const name = given.cookieName ?? cookieName(checked.secure, domain)
   const problem = prefixProblem(name, checked.secure, domain)
   if (problem !== undefined) throw refuse(`The session cookie would be refused by browsers: ${problem}.`)

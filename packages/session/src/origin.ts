@@ -11,13 +11,17 @@ export function checkOrigin(request: FastifyRequest, trustedOrigins: readonly st
   const { origin } = request.headers
   if (origin === undefined || trustedOrigins.includes(origin)) return
   // "null" is what browsers send of a page in a sandbox.
-  if (hostOf(origin) !== hostOf(`${request.protocol}://${request.host}`)) throw new ForeignOriginError()
+  const page = parsed(origin)
+  const own = parsed(`${request.protocol}://${request.host}`)
+  // Where a proxy speaks https and the app does not know of it, the page is safer than the request seems to be.
+  const lessSafe = own?.protocol === 'https:' && page?.protocol !== 'https:'
+  if (page === undefined || page.host !== own?.host || lessSafe) throw new ForeignOriginError()
 }
 
-/** Without a port that is the scheme's own, as browsers write it. */
-function hostOf(url: string): string | undefined {
+/** Its host is without a port that is the scheme's own, as browsers write it. */
+function parsed(url: string): URL | undefined {
   try {
-    return new URL(url).host
+    return new URL(url)
   } catch {
     return undefined
   }

@@ -16,7 +16,12 @@ import { attachmentOf } from './attachment.js'
 import { isLocalDevelopment, type CookieRules } from './cookie-rules.js'
 import { CookieSigner } from './cookie-signer.js'
 import { createCsrfGuard, csrfField } from './csrf.js'
-import { DecoratorTakenError, SessionOptionError, SessionsNotReadyError } from './errors.js'
+import {
+  DecoratorTakenError,
+  SessionOptionError,
+  SessionsNotReadyError,
+  TenantInvalidError,
+} from './errors.js'
 import { FastifySessionStore } from './fastify-session-store.js'
 import { createGuards } from './guards.js'
 import { openStore, type OpenStore } from './open-store.js'
@@ -57,7 +62,7 @@ async function register(app: FastifyInstance, given: SessionOptions): Promise<vo
     requests.adopt(request)
     done()
   })
-  if (options.tenantOf !== undefined) bindToTenants(app, options.tenantOf, requests, store)
+  if (options.tenantOf !== undefined) bindToTenants(app, options.tenantOf, requests)
   if (options.csrf && !app.hasPlugin('@fastify/csrf-protection')) {
     await app.register(fastifyCsrfProtection, { sessionPlugin: '@fastify/session', sessionKey: csrfField })
   }
@@ -111,14 +116,18 @@ function bindToTenants(
   app: FastifyInstance,
   tenantOf: NonNullable<SessionOptions['tenantOf']>,
   requests: RequestSessions,
-  store: FastifySessionStore,
 ): void {
+  const checkedTenantOf = async (request: FastifyRequest): Promise<string | undefined> => {
+    const tenantId: unknown = await tenantOf(request)
+    if (typeof tenantId === 'string') return tenantId
+    // Bound to something else, a session would be good nowhere.
+    if (tenantId !== undefined && tenantId !== null) throw new TenantInvalidError()
+    return undefined
+  }
+  // Whose a visitor is matters only if the session is ever stored.
+  requests.tenantOf = checkedTenantOf
   app.addHook('onRequest', async (request) => {
-    if (attachmentOf(request.session) !== undefined) requests.bind(request, await tenantOf(request))
-    // Whose a visitor is matters only if the session is ever stored.
-    if (attachmentOf(request.session) === undefined) {
-      store.bindNew(request.session, async () => (await tenantOf(request)) ?? undefined)
-    }
+    if (attachmentOf(request.session) !== undefined) requests.bind(request, await checkedTenantOf(request))
   })
 }
 

@@ -1,22 +1,26 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest, Session } from 'fastify'
 import { attach, attachmentOf } from './attachment.js'
 import { isLocalDevelopment, type CookieRules } from './cookie-rules.js'
-import type { FastifySessionStore } from './fastify-session-store.js'
+import type { FastifySessionStore, TenantLookup } from './fastify-session-store.js'
 import { changeBetween, fieldTexts, hasFields } from './session-fields.js'
 
 type RequestSession = FastifyRequest['session']
+type Callback = (error?: unknown) => void
 
 /**
  * The session object of a request: what \@fastify/session makes of the cookie, with what it lacks.
  *
  * - `isModified` compares the fields with what was loaded, and is true for a cookie that has to be sent again
  * - `destroy` leaves an empty session behind and not `null`
+ * - `regenerate` and `reload` leave one behind that has all this as well, and the tenant of the request
  */
 export class RequestSessions {
   readonly #app: FastifyInstance
   readonly #rules: CookieRules
   readonly #store: FastifySessionStore
   readonly #renamed = new WeakSet()
+  /** Which tenant the session of a visitor is good for; set by the plugin. */
+  tenantOf: ((request: FastifyRequest) => ReturnType<TenantLookup>) | undefined
 
   constructor(app: FastifyInstance, rules: CookieRules, store: FastifySessionStore) {
     this.#app = app
@@ -124,33 +128,72 @@ export class RequestSessions {
   #equip(request: FastifyRequest, session: RequestSession): void {
     if (typeof session.sessionId !== 'string') return
     if (isLocalDevelopment(this.#rules, request)) session.cookie.secure = false
-    Object.defineProperty(session, 'isModified', ownIsModified)
-    Object.defineProperty(session, 'destroy', {
-      value: (callback?: (error?: unknown) => void) => this.#destroy(request, session, callback),
-      configurable: true,
-      writable: true,
+    const { tenantOf } = this
+    if (tenantOf !== undefined && attachmentOf(session) === undefined) {
+      this.#store.bindNew(session, () => tenantOf(request))
+    }
+    Object.defineProperties(session, {
+      isModified: ownIsModified,
+      destroy: ownMethod((callback?: Callback) => settle(this.#destroy(request, session), callback)),
+      regenerate: ownMethod((keys?: readonly string[] | Callback, callback?: Callback) =>
+        typeof keys === 'function'
+          ? settle(this.#regenerate(request, session, []), keys)
+          : settle(this.#regenerate(request, session, keys ?? []), callback),
+      ),
+      reload: ownMethod((callback?: Callback) => settle(this.#reload(request, session), callback)),
     })
   }
 
-  #destroy(
+  async #end(session: RequestSession): Promise<void> {
+    const attachment = attachmentOf(session)
+    if (attachment === undefined) return
+    await this.#store.end(attachment.address)
+    attachment.state = { kind: 'ended' }
+  }
+
+  async #destroy(request: FastifyRequest, session: RequestSession): Promise<void> {
+    await this.#end(session)
+    if (request.session === session) this.renew(request)
+  }
+
+  async #regenerate(
     request: FastifyRequest,
     session: RequestSession,
-    callback?: (error?: unknown) => void,
-  ): Promise<void> | undefined {
-    const attachment = attachmentOf(session)
-    const done = async (): Promise<void> => {
-      if (attachment !== undefined) {
-        await this.#store.end(attachment.address)
-        attachment.state = { kind: 'ended' }
-      }
-      if (request.session === session) this.renew(request)
-    }
-    if (callback === undefined) return done()
-    done().then(() => {
-      callback()
-    }, callback)
-    return undefined
+    keys: readonly string[],
+  ): Promise<void> {
+    const kept = keys.map((key): [string, unknown] => [key, Reflect.get(session, key)])
+    await this.#end(session)
+    const next = this.renew(request)
+    Object.assign(next, Object.fromEntries(kept))
+    await next.save()
+    const attachment = attachmentOf(next)
+    if (attachment !== undefined) attachment.reissue = true
   }
+
+  async #reload(request: FastifyRequest, session: RequestSession): Promise<void> {
+    // That of @fastify/session is behind it.
+    Reflect.deleteProperty(session, 'reload')
+    await session.reload()
+    const attachment = attachmentOf(request.session)
+    if (attachment === undefined) {
+      // It has ended meanwhile, and nothing may be stored under its id again.
+      this.renew(request)
+      return
+    }
+    attach(request.session, attachment)
+    this.#equip(request, request.session)
+  }
+}
+
+const ownMethod = (value: unknown): PropertyDescriptor => ({ value, configurable: true, writable: true })
+
+/** A promise, or the callback is told. */
+function settle(work: Promise<void>, callback: Callback | undefined): Promise<void> | undefined {
+  if (callback === undefined) return work
+  work.then(() => {
+    callback()
+  }, callback)
+  return undefined
 }
 
 function isModified(this: Session): boolean {
@@ -180,9 +223,14 @@ function isRepeated(header: string, name: string): boolean {
   return first >= 0 && header.includes(`${name}=`, first + 1)
 }
 
+/** Each costs a signature: nobody may ask for as many as fit into a header. Browsers send one or two. */
+const mostCandidates = 64
+
 function valuesOf(header: string, name: string, app: FastifyInstance): string[] {
-  return header.split(';').flatMap((pair) => {
-    const value = app.parseCookie(pair.trim())[name]
-    return value === undefined ? [] : [value]
-  })
+  return header
+    .split(';')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${name}=`))
+    .slice(0, mostCandidates)
+    .flatMap((pair) => app.parseCookie(pair)[name] ?? [])
 }

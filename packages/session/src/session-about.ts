@@ -83,14 +83,19 @@ export function checkUser(user: SessionUser): CheckedUser {
   const given: unknown = user
   if (!isRecord(given)) throw new LoginInvalidError('login takes { userId, tenantId, roles }')
   const { userId, tenantId, roles } = given
-  if (typeof userId !== 'string' || userId === '') {
-    throw new LoginInvalidError('userId is a text that is not empty')
+  if (!isUserId(userId)) {
+    throw new LoginInvalidError('userId is a text that is not empty, of whole characters')
   }
   if (tenantId !== undefined && tenantId !== null && (typeof tenantId !== 'string' || tenantId === '')) {
     throw new LoginInvalidError('tenantId is a text that is not empty, or left out')
   }
   if (roles !== undefined && !isTexts(roles)) throw new LoginInvalidError('roles is a list of texts')
   return { userId, tenantId: tenantId ?? undefined, roles: roles ?? [] }
+}
+
+/** Of half characters UTF-8 knows one only: users whose ids differ in them would be one. */
+export function isUserId(value: unknown): value is string {
+  return typeof value === 'string' && value !== '' && !/\p{Cs}/u.test(value)
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -20,6 +20,9 @@ const reserved = new Set([
   'toJSON',
 ])
 
+/** Those that request-sessions.ts gives each session object. */
+const ownMethods = ['destroy', 'regenerate', 'reload'] as const
+
 /** Where a session object keeps what it was loaded from; see attachment.ts. */
 export const attachmentName = '~stayfast'
 
@@ -30,7 +33,12 @@ function isField(name: string): boolean {
 /** Whether a session object has any field of its own. */
 export function hasFields(session: object): boolean {
   for (const name of Object.keys(session)) if (isField(name)) return true
-  return false
+  return ownMethods.some((name) => hides(session, name))
+}
+
+/** Something stands in the place of a method, where no loop over the fields meets it. */
+function hides(session: object, name: string): boolean {
+  return Object.hasOwn(session, name) && typeof Reflect.get(session, name) !== 'function'
 }
 
 /**
@@ -41,6 +49,11 @@ export function hasFields(session: object): boolean {
  */
 export function fieldTexts(session: object): Map<string, string> {
   const texts = new Map<string, string>()
+  for (const name of ownMethods) {
+    if (hides(session, name)) {
+      throw new FieldInvalidError(`a field cannot be called "${name}", as every session has that already`)
+    }
+  }
   for (const [name, value] of Object.entries(session)) {
     if (!isField(name)) continue
     if (reserved.has(name)) {

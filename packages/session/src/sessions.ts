@@ -40,6 +40,7 @@ export interface Sessions {
   /**
    * Signs somebody in, under a new id, always: the session before it is gone. The cookie goes with the reply.
    *
+   * @throws STAY_SESSION_LOGIN_INVALID when the user or an option is none; nothing was written.
    * @throws STAY_SESSION_INSECURE when the cookie could not come back; nothing was written.
    * @throws STAY_SESSION_ORIGIN_FOREIGN when a page of another origin asks; nothing was written.
    * @throws STAY_SESSION_REVOKED when all sessions of the user were revoked meanwhile.
@@ -51,8 +52,9 @@ export interface Sessions {
   logout(request: FastifyRequest, reply: FastifyReply): Promise<Ended>
 
   /**
-   * The sessions of a user, the oldest first.
+   * The sessions of a user, the oldest first; of one that cannot be read no device is known.
    *
+   * @throws STAY_SESSION_LOGIN_INVALID when `userId` is no user.
    * @throws STAY_SESSION_UNAVAILABLE when Redis is away.
    */
   list(userId: string, options?: { readonly request?: FastifyRequest }): Promise<readonly SessionSummary[]>
@@ -62,6 +64,7 @@ export interface Sessions {
    *
    * @param id - As `list` answers it.
    * @param options - With `userId` only if it is a session of that user.
+   * @throws STAY_SESSION_LOGIN_INVALID when `userId` is given and is no user, `undefined` included.
    * @returns `existed: false` when there is none (of that user).
    */
   revoke(id: string, options?: { readonly userId?: string }): Promise<Ended & { readonly existed: boolean }>
@@ -70,6 +73,7 @@ export interface Sessions {
    * Ends all sessions of a user, and those that are being created.
    *
    * @param options - `except`: the request whose session stays, or its id as `list` answers it.
+   * @throws STAY_SESSION_LOGIN_INVALID when `userId` is no user.
    */
   revokeAll(
     userId: string,

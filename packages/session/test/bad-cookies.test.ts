@@ -104,3 +104,13 @@ t.test('a cookie that is sent again after the sign-out is nobody’s', async (t)
     t.equal(response.statusCode, 401)
   }
 })
+
+t.test('a header full of cookies of the name costs no more than a few signatures', async (t) => {
+  const visitor = browser()
+  await visitor.post('/login', { userId: 'grace' })
+  const [own = ''] = visitor.cookies.values()
+  const few = `${name}=a.b; `.repeat(63)
+  const many = `${name}=a.b; `.repeat(64)
+  t.strictSame(await answer(`${few}${name}=${own}`), { status: 200, cleared: false })
+  t.equal((await answer(`${many}${name}=${own}`)).status, 401)
+})

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises'
 import { startRedisServer } from '@stayfast/test-kit'
 import Fastify from 'fastify'
 import { Redis } from 'ioredis'
@@ -67,6 +68,8 @@ t.test('over plain http on this machine it works in development, and says so onc
     t.notOk(response.cookies[0]?.secure)
     t.equal((await browser.get('/me')).statusCode, 200, host)
     await browser.post('/cart', { item: 'a' })
+    await browser.post('/regenerate')
+    t.strictSame((await browser.get('/cart')).json(), ['a'], host)
     await browser.post('/logout')
     t.equal(browser.cookies.size, 0, host)
   }
@@ -96,6 +99,27 @@ t.test('in production plain http on this machine is no exception', async (t) => 
   const { app } = await createShop(t, { redis: false })
   const response = await new Browser(app, { host: 'localhost' }).post('/login', user)
   t.match(response.json(), { code: 'STAY_SESSION_INSECURE' })
+})
+
+t.test('a cookie that cannot be written fails its request, and not the process', async (t) => {
+  const { app, browser } = await createShop(t, { redis: false }, {}, (app) => {
+    app.post('/odd', async (request) => {
+      request.session.note = 'x'
+      Object.assign(request.session.cookie, { domain: 'https://shop.test' })
+      return {}
+    })
+  })
+  const rejections: unknown[] = []
+  const listener = (error: unknown): void => {
+    rejections.push(error)
+  }
+  process.on('unhandledRejection', listener)
+  t.teardown(() => process.off('unhandledRejection', listener))
+  const odd = await Promise.race([browser().post('/odd'), setTimeout(5000, undefined)])
+  t.equal(odd?.statusCode, 500)
+  t.match(odd?.json(), { message: /domain/ })
+  t.strictSame(rejections, [])
+  t.equal((await app.inject('/who')).statusCode, 200)
 })
 
 t.test('a rotated secret signs nobody out, and the cookie is signed anew', async (t) => {

@@ -78,6 +78,8 @@ t.test('a value that was changed, moved, or whose key is not known ends the sess
   const unknown = await shop(t, second)
   t.equal((await ada.fork(unknown.app).get('/me')).statusCode, 401)
   t.match(unknown.log(), /the key \\"2026\\" is not known/)
+  const [listed] = await unknown.app.sessions.list('ada')
+  t.match(listed, { device: undefined, id: /./ }, 'it is listed, so that it can be ended')
   const without = await shop(t)
   t.equal((await ada.fork(without.app).get('/me')).statusCode, 401)
   t.equal((await ada.get('/me')).statusCode, 200, 'where the key is known it goes on')

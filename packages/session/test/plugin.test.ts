@@ -146,6 +146,56 @@ for (const [where, option] of [
     t.strictSame((await before.get('/cart')).json(), [])
   })
 
+  t.test(`${where}: what regenerate and reload leave behind is a session like the others`, async (t) => {
+    const { browser } = await createShop(t, { redis: option() }, {}, (app) => {
+      app.post<{ Params: { how: string } }>('/again/:how', async (request) => {
+        if (request.params.how === 'reload') await request.session.reload()
+        else await request.session.regenerate()
+        const left = Object.keys(request.session)
+        request.session.note = 'after'
+        return { left, who: request.principal?.userId ?? null }
+      })
+      app.post<{ Params: { how: string } }>('/again/:how/destroy', async (request) => {
+        if (request.params.how === 'reload') await request.session.reload()
+        else await request.session.regenerate()
+        await request.session.destroy()
+        return { left: Object.keys(request.session) }
+      })
+    })
+    const ada = browser()
+    await ada.post('/login', { userId: 'ada' })
+    t.strictSame((await ada.post('/again/reload')).json(), { left: ['cookie', '_csrf'], who: 'ada' })
+    t.strictSame((await ada.get('/note')).json(), { note: 'after' })
+    t.strictSame((await ada.post('/again/reload/destroy')).json(), { left: ['cookie'] })
+    const stolen = ada.fork()
+    await ada.post('/login', { userId: 'ada' })
+    t.strictSame((await ada.post('/again/regenerate')).json(), { left: ['cookie'], who: null })
+    t.strictSame((await ada.get('/note')).json(), { note: 'after' })
+    t.strictSame((await ada.post('/again/regenerate/destroy')).json(), { left: ['cookie'] })
+    t.strictSame((await stolen.get('/note')).json(), { note: null })
+  })
+
+  t.test(
+    `${where}: reload after a sign-out elsewhere leaves nothing to be stored under its id`,
+    async (t) => {
+      const { app, browser } = await createShop(t, { redis: option() }, {}, (app) => {
+        app.post('/late', async (request) => {
+          const before = request.session.sessionId
+          await app.sessions.revokeAll('eve')
+          await request.session.reload()
+          request.session.note = 'late'
+          return { same: request.session.sessionId === before }
+        })
+      })
+      t.ok(app)
+      const eve = browser()
+      await eve.post('/login', { userId: 'eve' })
+      const stolen = eve.fork()
+      t.strictSame((await eve.post('/late')).json(), { same: false })
+      t.strictSame((await stolen.get('/note')).json(), { note: null })
+    },
+  )
+
   t.test(`${where}: a field can be changed, changed inside, and removed`, async (t) => {
     const { app, browser } = await createShop(t, { redis: option() })
     t.ok(app)

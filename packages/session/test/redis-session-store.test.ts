@@ -229,6 +229,33 @@ t.test('a revocation holds for a session that the index has lost', async (t) => 
   t.strictSame((await store.load(kept))?.session.fields.get('a'), '1')
 })
 
+t.test('a key that holds no session hides none, and saves none from a revocation', async (t) => {
+  const store = await emptyStore(t)
+  const [other, ended] = [newAddress(), newAddress()]
+  for (const address of [other, ended]) await store.create(address, signedIn({ a: 1 }))
+  const key = `sess:{${other.tag}}:${other.digest}`
+  await redis.del(key)
+  await redis.lpush(key, 'somebody else’s')
+  t.strictSame(
+    (await store.list(ended.tag)).map(({ digest }) => digest),
+    [ended.digest],
+  )
+  t.strictSame((await store.revoke(ended.tag)).ended, [ended.digest])
+  t.equal(await redis.type(key), 'list')
+})
+
+t.test('fields that come and go under ever new names do not make a session grow', async (t) => {
+  const store = await emptyStore(t)
+  const address = newAddress()
+  await store.create(address, signedIn({ kept: 1 }))
+  for (let i = 0; i < 300; i += 1) {
+    await store.save(address, change({ [`state-${i}`]: i }))
+    await store.save(address, change({ [`state-${i}`]: undefined }))
+  }
+  t.ok((await redis.hlen(`sess:{${address.tag}}:${address.digest}`)) <= 129)
+  t.strictSame([...((await store.load(address))?.session.fields ?? [])], [['kept', '1']])
+})
+
 t.test('a session of typical content takes at most 2 KB', async (t) => {
   const store = await emptyStore(t)
   const address = newAddress()

@@ -4,7 +4,7 @@ import fastifySession from '@fastify/session'
 import fastifyCookie from '@fastify/cookie'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import session, { type SessionOptions, type Sessions } from '../dist/index.js'
+import session, { type LoginOptions, type SessionOptions, type Sessions } from '../dist/index.js'
 import { loggingApp, secret } from './create-app.js'
 
 declare module 'fastify' {
@@ -38,6 +38,25 @@ t.test('options that do not exist or cannot be are refused at the start', async 
   await refused(t, { trustedOrigins: ['example.test'] }, /origins/)
   await refused(t, { trustedOrigins: ['https://example.test/'] }, /origins/)
   await refused(t, { maxSessionsPerUser: 0 }, /whole number/)
+  for (const cookieDomain of [
+    'https://example.test',
+    'example.test:443',
+    'a.test; Path=/x',
+    ' ',
+    'a..test',
+  ]) {
+    await refused(t, { cookieDomain }, /cookieDomain.*a domain/)
+  }
+  await refused(t, { legacy: { prefix: 'sess:', convrt: false } }, /legacy.*convert/)
+  const [one, other] = ['x'.repeat(32), 'y'.repeat(32)].map((key) => ({ id: 'a', key: Buffer.from(key) }))
+  await refused(t, { encryptionKeys: [one, other] }, /same id/)
+  await refused(t, { maxLocalSessions: 1e12 }, /maxLocalSessions/)
+})
+
+t.test('a COOKIE_DOMAIN that is none is refused at the start', async (t) => {
+  process.env['COOKIE_DOMAIN'] = 'https://example.test'
+  t.teardown(() => Reflect.deleteProperty(process.env, 'COOKIE_DOMAIN'))
+  await refused(t, {}, /COOKIE_DOMAIN.*a domain/)
 })
 
 t.test('options are left as they were', async (t) => {
@@ -152,13 +171,46 @@ t.test('somebody who is nobody cannot be signed in', async (t) => {
     { userId: 'a', roles: 'admin' },
     { userId: 'a', tenantId: 1 },
     { userId: 'a', roles: [1] },
+    { userId: 'a\ud800' },
   ]) {
     const response = await browser().post('/login', user)
     t.match(response.json(), { statusCode: 500, code: 'STAY_SESSION_LOGIN_INVALID' }, JSON.stringify(user))
     t.strictSame(response.cookies, [])
   }
+  for (const given of [undefined, '', 1, null, 'a\udc00']) {
+    const untyped: unknown = { userId: given }
+    const { userId } = Object.assign({ userId: '' }, untyped)
+    for (const ask of [
+      () => app.sessions.list(userId),
+      () => app.sessions.revokeAll(userId),
+      () => app.sessions.revoke('x', { userId }),
+    ]) {
+      await t.rejects(
+        async (): Promise<unknown> => ask(),
+        { code: 'STAY_SESSION_LOGIN_INVALID' },
+        String(given),
+      )
+    }
+  }
   t.throws(() => app.sessions.requireRole(), { code: 'STAY_SESSION_OPTION_INVALID' })
   t.throws(() => app.sessions.requireFresh({ withinMs: 0 }), { code: 'STAY_SESSION_OPTION_INVALID' })
+})
+
+t.test('an option that login does not have, or cannot have so, is refused', async (t) => {
+  const { app, browser } = loggingApp(t)
+  app.register(session, { redis: false, secret })
+  app.register(async (app) => {
+    app.post<{ Body: LoginOptions }>('/login', (request) =>
+      app.sessions.login(request, { userId: 'ada' }, request.body),
+    )
+  })
+  await app.ready()
+  for (const options of [{ kep: ['cart'] }, { keep: 'cart' }, { keep: [1] }, { device: 5 }]) {
+    const response = await browser().post('/login', options)
+    t.match(response.json(), { code: 'STAY_SESSION_LOGIN_INVALID' }, JSON.stringify(options))
+    t.strictSame(response.cookies, [])
+  }
+  t.equal((await browser().post('/login', { keep: ['cart'], device: 'till 5' })).statusCode, 200)
 })
 
 t.test('a login from a page of another origin is refused before anything is written', async (t) => {
@@ -178,7 +230,16 @@ t.test('a login from a page of another origin is refused before anything is writ
         },
       )
     ).statusCode
-  for (const origin of ['https://evil.test', 'null', 'https://shop.example.test.evil.test', 'nonsense', '']) {
+  for (const origin of [
+    'https://evil.test',
+    'null',
+    'https://shop.example.test.evil.test',
+    'https://shop.example.test:8443',
+    // Whoever is on the line can write this page.
+    'http://shop.example.test',
+    'nonsense',
+    '',
+  ]) {
     t.equal(await from(origin), 403, origin)
   }
   t.strictSame(await app.sessions.list('ada'), [])

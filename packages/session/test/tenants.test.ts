@@ -42,6 +42,25 @@ t.test('what is written at another tenant does not reach the session', async (t)
   t.strictSame((await app.sessions.list('ada'))[0]?.id, session?.id, 'nor can it be ended from there')
 })
 
+t.test('a session that takes the place of another is bound as well', async (t) => {
+  const { browser } = await createShop(t, { redis: false, tenantOf: byHost }, {}, (app) => {
+    app.post<{ Params: { how: string } }>('/anew/:how', async (request, reply) => {
+      if (request.params.how === 'regenerate') await request.session.regenerate()
+      else if (request.params.how === 'destroy') await request.session.destroy()
+      else await app.sessions.logout(request, reply)
+      request.session.note = 'of one'
+      return {}
+    })
+  })
+  for (const how of ['regenerate', 'destroy', 'logout']) {
+    const visitor = browser()
+    await visitor.post('/cart', { item: 'a' }, one)
+    await visitor.post(`/anew/${how}`, {}, one)
+    t.strictSame((await visitor.get('/note', one)).json(), { note: 'of one' }, how)
+    t.strictSame((await visitor.get('/note', other)).json(), { note: null }, how)
+  }
+})
+
 t.test('a session without a tenant is good at each', async (t) => {
   const { browser } = await shops(t)
   const admin = browser()
@@ -72,4 +91,15 @@ t.test('a look-up that fails fails the request, and signs nobody out', async (t)
   t.equal((await ada.get('/me', one)).statusCode, 500)
   broken = false
   t.equal((await ada.get('/me', one)).statusCode, 200)
+})
+
+t.test('a tenant that is no text fails the request, and binds no session to nothing', async (t) => {
+  for (const tenant of [5, {}, true]) {
+    const options: object = { tenantOf: () => tenant }
+    const { browser } = await createShop(t, { redis: false, ...options })
+    const visitor = browser()
+    const response = await visitor.post('/note', { note: 'mine' })
+    t.match(response.json(), { statusCode: 500, code: 'STAY_SESSION_TENANT_INVALID' }, JSON.stringify(tenant))
+    t.equal(visitor.cookies.size, 0)
+  }
 })

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type { Decision, Limit, Run } from '../algorithms/limit.js'
 
 /** Which counter is meant: the same policy and key in every process. */
@@ -15,6 +16,17 @@ export interface LimitStore {
    *   different counters; `max` and `burst` may be others from call to call.
    */
   decide(id: CounterId, limit: Limit, runs: readonly Run[]): Promise<Decision>
+}
+
+/** A client that chooses its key must not choose how much of this process's memory it takes. */
+const longestRemembered = 256
+
+/** What stands for a key in the memory of this process. */
+export function remembered(key: string): string {
+  if (key.length <= longestRemembered) return key
+  // As UTF-16, in which no two texts are the same; and longer than any key that stands for itself.
+  const digest = createHash('sha256').update(Buffer.from(key, 'utf16le')).digest('base64url')
+  return digest.padEnd(longestRemembered + 1, '~')
 }
 
 /** Tells counters of one policy and key apart where the way they count differs. */

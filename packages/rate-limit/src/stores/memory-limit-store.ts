@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { newCounter } from '../algorithms/counters.js'
 import type { Counter, Decision, Limit, Run } from '../algorithms/limit.js'
-import { countsBy, type CounterId, type LimitStore } from './limit-store.js'
+import { countsBy, remembered, type CounterId, type LimitStore } from './limit-store.js'
 
 /** Counters in the memory of this process. */
 export class MemoryLimitStore implements LimitStore {
@@ -20,7 +20,7 @@ export class MemoryLimitStore implements LimitStore {
 
   /** The same without a promise. */
   decideNow({ policy, key }: CounterId, limit: Limit, runs: readonly Run[]): Decision {
-    const name = `${countsBy(limit)}:${policy.length}:${policy}:${key}`
+    const name = `${countsBy(limit)}:${policy.length}:${policy}:${remembered(key)}`
     let counter = this.#counters.get(name)
     if (counter === undefined) {
       counter = newCounter(limit.algorithm)

@@ -173,6 +173,9 @@ return reply
   createReply,
 )
 
+/** A session with more entries forgets the stamps of those of its removed fields that were removed first. */
+const mostRemovedFields = 128
+
 /** What {@link saveScript} answers; `late`: it ran after its caller had given it up, and did nothing. */
 export type SaveReply = 'saved' | 'gone' | 'late'
 
@@ -197,13 +200,26 @@ if notAfter ~= '' and nowUs > tonumber(notAfter) then return 'late' end
 local granted = redis.call('HGET', KEYS[1], 'g')
 local watermark = redis.call('GET', KEYS[2])
 if not granted or (watermark and granted <= watermark) then return 'gone' end
+local removed = false
 for at = 3, #ARGV, 2 do
   local field = 'f:' .. ARGV[at]
+  removed = removed or ARGV[at + 1] == ''
   local stored = redis.call('HGET', KEYS[1], field)
   local before = stored and string.match(stored, '^%S*') or ''
   local its = stamp
   if its == '' then its = stampOf(math.max(nowUs, usOf(before) + 1)) end
   if its > before then redis.call('HSET', KEYS[1], field, its .. ' ' .. ARGV[at + 1]) end
+end
+
+-- Of the fields that were removed, a session whose fields have ever new names keeps the last.
+if removed and redis.call('HLEN', KEYS[1]) > ${mostRemovedFields} then
+  local all, stamps = redis.call('HGETALL', KEYS[1]), {}
+  for at = 1, #all, 2 do
+    local stamp = string.sub(all[at], 1, 2) == 'f:' and string.match(all[at + 1], '^(%S+) $')
+    if stamp then stamps[#stamps + 1] = { stamp, all[at] } end
+  end
+  table.sort(stamps, function(one, other) return one[1] > other[1] end)
+  for n = ${mostRemovedFields / 2} + 1, #stamps do redis.call('HDEL', KEYS[1], stamps[n][2]) end
 end
 return 'saved'
 `,
@@ -256,8 +272,9 @@ if stamp == '' then stamp = stampOf(math.max(nowUs, usOf(watermark) + 1)) end
 if stamp > watermark then redis.call('SET', KEYS[1], stamp, 'PX', absolute) end
 local reply, ended = { stamp }, {}
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  local granted = redis.call('HGET', base .. member, 'g')
-  if not granted then
+  local granted = redis.pcall('HGET', base .. member, 'g')
+  -- A key that holds something else is no session.
+  if not granted or type(granted) == 'table' then
     redis.call('ZREM', KEYS[2], member)
   elseif granted <= stamp and member == except then
     redis.call('HSET', base .. member, 'g', stampOf(usOf(stamp) + 1))
@@ -289,7 +306,7 @@ local base = string.sub(KEYS[2], 1, -2)
 local watermark = redis.call('GET', KEYS[1])
 local reply = {}
 for _, member in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do
-  local head = redis.call('HMGET', base .. member, 'c', 's', 'g', 'm')
+  local head = redis.pcall('HMGET', base .. member, 'c', 's', 'g', 'm')
   local created, seen = tonumber(head[1] or ''), tonumber(head[2] or '')
   if created and seen and nowMs < created + absolute and nowMs < seen + idle
     and head[3] and not (watermark and head[3] <= watermark) then
