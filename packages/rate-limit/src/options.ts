@@ -119,9 +119,6 @@ export const defaultOptions: Readonly<Required<Pick<RateLimitOptions, WithDefaul
   retryAfterSeconds: 2,
 } satisfies Required<Pick<RateLimitOptions, WithDefault>>)
 
-/** Memory for so many is set aside at the start. */
-const mostRemembered = 10_000_000
-
 const headerSwitches: OptionRule = {
   wants: 'an object of header names, each true or false',
   accepts: (value) =>
@@ -149,7 +146,7 @@ const rules: OptionRules<RateLimitOptions> = {
   share: optionRule.yesOrNo,
   nameSpace: optionRule.text,
   decorateRequestAs: optionRule.name,
-  cache: optionRule.wholeNumber(1, mostRemembered),
+  cache: optionRule.entries,
   returnAfterSeconds: optionRule.number(0, 3600),
   assumedInstances: optionRule.wholeNumber(1),
   instancesEverySeconds: optionRule.number(0.1, 3600),

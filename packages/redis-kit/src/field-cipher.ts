@@ -27,7 +27,7 @@ function keyBytes(key: string | Buffer): Buffer | undefined {
 }
 
 /** Whether a {@link FieldCipher} takes it as a key. */
-export function isEncryptionKey(value: unknown): boolean {
+export function isEncryptionKey(value: unknown): value is EncryptionKey {
   if (typeof value !== 'object' || value === null || !('id' in value) || !('key' in value)) return false
   const { id, key } = value
   if (typeof id !== 'string' || !/^[\w-]{1,64}$/.test(id)) return false

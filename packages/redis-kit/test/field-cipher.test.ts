@@ -98,6 +98,7 @@ t.test('the option takes keys of 32 bytes with readable ids, and nothing else', 
     [{ id: 'text', key: 'x'.repeat(32) }],
     [{ id: 'none' }],
     ['text'],
+    [old, { ...current, id: old.id }],
   ]) {
     t.notOk(accepts(wrong))
   }

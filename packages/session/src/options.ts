@@ -164,18 +164,6 @@ function isDomain(value: unknown): boolean {
   return typeof value === 'string' && domainPattern.test(value)
 }
 
-/** Of two keys with one id one would encrypt what the other is asked to decrypt. */
-function haveOwnIds(keys: unknown): boolean {
-  if (!Array.isArray(keys)) return false
-  const ids = keys.map((key: unknown): unknown =>
-    typeof key === 'object' && key !== null && 'id' in key ? key.id : key,
-  )
-  return new Set<unknown>(ids).size === keys.length
-}
-
-/** Memory for so many is set aside at the start. */
-const mostLocalSessions = 10_000_000
-
 function isLegacy(value: unknown): boolean {
   if (typeof value !== 'object' || value === null || !('prefix' in value)) return false
   if (typeof value.prefix !== 'string') return false
@@ -197,14 +185,11 @@ const storeRules: OptionRules<SessionStoreOptions> = {
   onOutage: optionRule.oneOf('local', 'closed'),
   localTrustSeconds: optionRule.seconds,
   localMaxSeconds: optionRule.seconds,
-  maxLocalSessions: optionRule.wholeNumber(1, mostLocalSessions),
+  maxLocalSessions: optionRule.entries,
   maxBufferedWrites: optionRule.wholeNumber(1),
   flushSeconds: optionRule.number(0, 600),
-  encryptionKeys: {
-    wants: `${optionRule.encryptionKeys.wants}, no two with the same id`,
-    accepts: (value) => optionRule.encryptionKeys.accepts(value) && haveOwnIds(value),
-  },
-  maxSessionsInMemory: optionRule.wholeNumber(1),
+  encryptionKeys: optionRule.encryptionKeys,
+  maxSessionsInMemory: optionRule.entries,
   legacy: {
     wants: '{ prefix, convert }, what the keys of the plain store begin with, and whether they are converted',
     accepts: isLegacy,

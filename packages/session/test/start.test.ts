@@ -49,7 +49,7 @@ t.test('options that do not exist or cannot be are refused at the start', async 
   }
   await refused(t, { legacy: { prefix: 'sess:', convrt: false } }, /legacy.*convert/)
   const [one, other] = ['x'.repeat(32), 'y'.repeat(32)].map((key) => ({ id: 'a', key: Buffer.from(key) }))
-  await refused(t, { encryptionKeys: [one, other] }, /same id/)
+  await refused(t, { encryptionKeys: [one, other] }, /each id its own/)
   await refused(t, { maxLocalSessions: 1e12 }, /maxLocalSessions/)
 })
 

@@ -127,7 +127,7 @@ const rules: OptionRules<TaggedCacheOptions> = {
   lock: optionRule.yesOrNo,
   lockTtlMs: optionRule.wholeNumber(100, longestMs),
   lockWaitMs: optionRule.wholeNumber(0, longestMs),
-  maxLocalEntries: optionRule.wholeNumber(1),
+  maxLocalEntries: optionRule.entries,
   maxLocalBytes: optionRule.wholeNumber(1),
   maxEntryBytes: optionRule.wholeNumber(1),
   returns: optionRule.oneOf('frozen', 'copy'),

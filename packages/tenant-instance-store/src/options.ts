@@ -2,7 +2,6 @@ import {
   checkOptions as checkAll,
   optionRule,
   type EncryptionKey,
-  type OptionRule,
   type OptionRules,
   type RedisOption,
 } from '@stayfast/redis-kit'
@@ -100,18 +99,6 @@ export const defaultOptions: Readonly<Omit<CheckedOptions, OptionWithoutDefault>
   instanceIdFrom: instanceIdFromRequest,
 } satisfies Omit<CheckedOptions, OptionWithoutDefault>)
 
-/** What a Map can hold; a cache of more would end the process where it is made. */
-const mostEntries = 2 ** 24
-
-/** Of two keys of one id the first would encrypt, and the other be asked to decrypt it. */
-const encryptionKeys: OptionRule = {
-  wants: `${optionRule.encryptionKeys.wants}, no two of them with the same id`,
-  accepts: (value) =>
-    optionRule.encryptionKeys.accepts(value) &&
-    Array.isArray(value) &&
-    new Set(value.map((key: unknown) => String(Reflect.get(Object(key), 'id')))).size === value.length,
-}
-
 const rules: OptionRules<TenantInstanceStoreOptions> = {
   redis: optionRule.redis,
   share: optionRule.yesOrNo,
@@ -125,14 +112,14 @@ const rules: OptionRules<TenantInstanceStoreOptions> = {
   maxBufferedWrites: optionRule.wholeNumber(1),
   flushSeconds: optionRule.number(0, 600),
   answerFromMemory: optionRule.yesOrNo,
-  maxLocalInstances: optionRule.wholeNumber(1, mostEntries),
+  maxLocalInstances: optionRule.entries,
   source: {
     wants: 'an object with a function load',
     accepts: (value) =>
       typeof value === 'object' && value !== null && 'load' in value && typeof value.load === 'function',
   },
-  encryptionKeys,
-  maxInstancesInMemory: optionRule.wholeNumber(1, mostEntries),
+  encryptionKeys: optionRule.encryptionKeys,
+  maxInstancesInMemory: optionRule.entries,
   retryAfterSeconds: optionRule.seconds,
   instanceIdFrom: optionRule.callable,
   isInstanceId: optionRule.callable,

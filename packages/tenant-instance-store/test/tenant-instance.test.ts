@@ -89,6 +89,10 @@ t.test("an app's own rule for ids lets in what it says true of, and nothing else
   const rule = (answer: unknown) => (): boolean => answer as boolean
   t.equal(checkInstanceId('a', rule(true)), 'a')
   for (const answer of [false, undefined, null, 'yes', Promise.resolve(false)]) {
-    t.throws(() => checkInstanceId('a', rule(answer)), { code: 'STAY_INSTANCE_ID_INVALID' }, String(answer))
+    t.throws(
+      () => checkInstanceId('a', rule(answer)),
+      { code: 'STAY_INSTANCE_ID_INVALID' },
+      `it answers ${JSON.stringify(answer)}`,
+    )
   }
 })

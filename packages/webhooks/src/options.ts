@@ -96,9 +96,6 @@ function isProvider(value: unknown): boolean {
   return value === undefined || (isRecord(value) && typeof value['verify'] === 'function')
 }
 
-/** What a Map can hold; a cache of more would end the process where it is made. */
-const mostEntries = 2 ** 24
-
 const rules: OptionRules<WebhooksOptions> = {
   providers: {
     wants: 'an object of providers by their names, which are of letters, digits, - and _',
@@ -132,8 +129,8 @@ const rules: OptionRules<WebhooksOptions> = {
   rememberSeconds: optionRule.seconds,
   retryAfterSeconds: optionRule.seconds,
   closeSeconds: optionRule.number(0, 600),
-  maxInMemory: optionRule.wholeNumber(1, mostEntries),
-  maxReceiptsInMemory: optionRule.wholeNumber(1, mostEntries),
+  maxInMemory: optionRule.entries,
+  maxReceiptsInMemory: optionRule.entries,
   env: { wants: 'an object or false', accepts: (value) => value === false || isRecord(value) },
 }
 

@@ -14,6 +14,9 @@ export type OptionRules<Options> = Readonly<Record<keyof Options, OptionRule>>
 /** Redis keeps the end of a TTL in milliseconds and refuses what does not fit. */
 const longestSeconds = 100 * 365 * 86_400
 
+/** What a Map can hold. */
+const mostEntries = 2 ** 24
+
 function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER, unit = ''): OptionRule {
   const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`
   return {
@@ -26,6 +29,8 @@ function wholeNumber(least: number, most: number = Number.MAX_SAFE_INTEGER, unit
 export interface CommonRules {
   /** A count, a size. */
   readonly wholeNumber: (least: number, most?: number) => OptionRule
+  /** So many entries in memory: as many as a Map can hold, because a cache of more would end the process. */
+  readonly entries: OptionRule
   /** A time to live: one second to a hundred years. */
   readonly seconds: OptionRule
   /** A number that need not be whole, such as a fraction. */
@@ -45,6 +50,7 @@ export interface CommonRules {
 /** See {@link CommonRules}. */
 export const optionRule: CommonRules = Object.freeze({
   wholeNumber: (least: number, most?: number) => wholeNumber(least, most),
+  entries: wholeNumber(1, mostEntries),
   seconds: wholeNumber(1, longestSeconds, 'seconds'),
   number: (least: number, most: number): OptionRule => ({
     wants: `a number from ${least} to ${most}`,
@@ -62,11 +68,19 @@ export const optionRule: CommonRules = Object.freeze({
     accepts: (value) => choices.some((choice) => choice === value),
   }),
   encryptionKeys: {
-    wants: 'a list of { id, key }, each id of letters, digits, - and _, each key 32 bytes or these as base64',
-    accepts: (value: unknown) => Array.isArray(value) && value.every(isEncryptionKey),
+    wants:
+      'a list of { id, key }, each id its own, of letters, digits, - and _, each key 32 bytes or these as base64',
+    accepts: areEncryptionKeys,
   },
   redis: { wants: 'a link, a client, a namespace or false', accepts: () => true },
 })
+
+/** Of two keys with one id one would encrypt what the other is asked to decrypt. */
+function areEncryptionKeys(value: unknown): boolean {
+  if (!Array.isArray(value)) return false
+  const keys: readonly unknown[] = value
+  return keys.every(isEncryptionKey) && new Set(keys.map(({ id }) => id)).size === keys.length
+}
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
