@@ -1,6 +1,8 @@
 import { isRedisRefused, isRedisUnavailable } from '@stayfast/redis-kit'
 import { LRUCache } from 'lru-cache'
 import { randomBytes } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { WebhookCounters } from './counters.js'
 import { EventConflictError, eventBusy, webhooksUnavailable } from './errors.js'
 import { idempotencyTokenOf } from './event-key.js'
@@ -24,6 +26,10 @@ export interface IntakeOptions {
 /** Of so many events that this process took in it knows that it accepts them itself. */
 const ownEvents = 1000
 
+/** Who is accepting an event is waited for: it takes some round trips, unless somebody died on it. */
+const settlesWithinMs = 500
+const lookEveryMs = 40
+
 /**
  * Takes events in: claim, enqueue, accept.
  *
@@ -31,7 +37,8 @@ const ownEvents = 1000
  *   claim ──► enqueue ──► accept ──► 202
  *     │          │           └ Redis is away: 202 as well, it is accepted when Redis is back
  *     │          └ fails: 503; the claim is given back where the event is certainly not in the queue
- *     └ duplicate: 200 · another content: 422 · somebody else is at it, or Redis is away: 503
+ *     ├ duplicate: 200 · another content: 422 · Redis is away: 503
+ *     └ somebody else is at it: asked again for half a second, then 503
  * ```
  */
 export class Intake {
@@ -51,7 +58,7 @@ export class Intake {
     const event: QueuedEvent = { provider, ...verified, receivedAtMs: this.#options.nowMs() }
     this.#attempts += 1
     const token = `${this.#process}.${this.#attempts}`
-    const claim = await this.#claim(event, token)
+    const claim = await this.#settledClaim(event, token)
     switch (claim.kind) {
       case 'duplicate':
         counters.duplicates += 1
@@ -78,6 +85,16 @@ export class Intake {
     const name = idempotencyTokenOf(event)
     if (this.#own.has(name)) this.#own.set(name, 'handled')
     else await this.#accept(event)
+  }
+
+  /** Copies that come at the same moment are duplicates of the one that gets through. */
+  async #settledClaim(event: QueuedEvent, token: string): Promise<Claim> {
+    const untilMs = performance.now() + settlesWithinMs
+    for (;;) {
+      const claim = await this.#claim(event, token)
+      if (claim.kind !== 'claiming' || performance.now() >= untilMs) return claim
+      await delay(lookEveryMs)
+    }
   }
 
   async #claim(event: QueuedEvent, token: string): Promise<Claim> {

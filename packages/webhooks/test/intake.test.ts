@@ -87,20 +87,39 @@ async function takenBy(intake: Intake): Promise<string> {
 }
 
 t.test('crash after claiming: repetitions wait for the lease to end, then one goes through', async (t) => {
-  const parts = await openParts(t, hasty)
-  const dying = intakeOn({
-    ...parts,
-    queue: overriding(parts.queue, { add: died }),
-  })
-  void dying.take('generic', event)
-  const intake = intakeOn(parts)
-  await eventually(async () => {
-    await t.rejects(intake.take('generic', event), busy)
-  })
+  for (const claimSeconds of [patient, hasty]) {
+    await redis.flushall()
+    const parts = await openParts(t, claimSeconds)
+    const dying = intakeOn({
+      ...parts,
+      queue: overriding(parts.queue, { add: died }),
+    })
+    void dying.take('generic', event)
+    await eventually(async () => (await redis.keys('*')).length > 0)
+    const intake = intakeOn(parts)
+    if (claimSeconds === patient) {
+      await t.rejects(intake.take('generic', event), busy, 'its sender is not kept waiting for long')
+    } else {
+      const handled = handle(parts)
+      t.equal(await takenBy(intake), 'accepted')
+      await eventually(() => handled.length === 1)
+      t.equal(await intake.take('generic', event), 'duplicate')
+    }
+  }
+})
+
+t.test('copies that come at the same moment are duplicates of the one that gets through', async (t) => {
+  const parts = await openParts(t, patient)
+  const [one, other] = [intakeOn(parts), intakeOn({ ...parts, queue: parts.another() })]
+  const copies = Array.from({ length: 10 }, () => [one.take('generic', event), other.take('generic', event)])
+  const outcomes = await Promise.all(copies.flat())
+  t.strictSame(
+    ['accepted', 'duplicate'].map((outcome) => outcomes.filter((one) => one === outcome).length),
+    [1, 19],
+  )
   const handled = handle(parts)
-  t.equal(await takenBy(intake), 'accepted')
   await eventually(() => handled.length === 1)
-  t.equal(await intake.take('generic', event), 'duplicate')
+  t.match(await parts.queue.numbers(), { waiting: 0 })
 })
 
 t.test('crash after enqueueing: the event is handled once, whenever its repetition comes', async (t) => {
