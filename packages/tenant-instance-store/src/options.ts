@@ -68,7 +68,7 @@ export interface TenantInstanceStoreOptions {
 
 /** The app's own record of an instance. */
 export interface InstanceSource {
-  readonly load: (id: string) => Promise<object | undefined>
+  readonly load: (id: string) => Promise<object | null | undefined>
 }
 
 /** {@link TenantInstanceStoreOptions} with the defaults filled in. */

@@ -102,7 +102,9 @@ function openStore(
         ? undefined
         : async (id) => {
             const instance = await source.load(id)
-            return instance === undefined ? undefined : cipher.encryptAll(id, encodeFields(instance))
+            return instance === undefined || instance === null
+              ? undefined
+              : cipher.encryptAll(id, encodeFields(instance))
           },
     logger: {
       info: (message) => {

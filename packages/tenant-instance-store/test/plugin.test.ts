@@ -338,3 +338,18 @@ t.test('no value of a field is ever logged', async (t) => {
   }
   t.notMatch(log(), secret)
 })
+
+t.test('whom Redis does not know the source is asked for; undefined and null are nobody', async (t) => {
+  const records = new Map<string, object | null>([
+    ['known', { shop: 'one.example.test' }],
+    ['null', null],
+  ])
+  const { app } = createTenantApp(t, {
+    redis,
+    source: { load: (id) => Promise.resolve(records.get(id)) },
+  })
+  await boot(app)
+  t.match(await app.tenantInstances.get('known'), { id: 'known', shop: 'one.example.test' })
+  t.equal(await app.tenantInstances.get('null'), undefined)
+  t.equal(await app.tenantInstances.get('nobody'), undefined)
+})
