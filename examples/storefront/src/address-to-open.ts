@@ -1,4 +1,4 @@
-import { type AddressInfo } from 'node:net'
+import type { AddressInfo } from 'node:net'
 import { DEMO_INSTANCE } from './instances/demo-instance.js'
 
 // Nobody can open the addresses that stand for all of them.

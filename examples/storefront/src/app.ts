@@ -1,7 +1,7 @@
-import { type FastifyInstance, type FastifyRequest } from 'fastify'
-import { type Database } from './catalogue/database.js'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { Database } from './catalogue/database.js'
 import { openCatalogue } from './catalogue/open-catalogue.js'
-import { type CatalogueSource, type StorefrontConfig } from './config.js'
+import type { CatalogueSource, StorefrontConfig } from './config.js'
 
 /** What machines ask all the time, and what a page needs to say that something is wrong. */
 const UNLIMITED = [

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http'
-import { type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 
 interface Refusal {
   statusCode: number

@@ -1,5 +1,5 @@
 import closeWithGrace from 'close-with-grace'
-import { type FastifyInstance } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import { buildApp } from './app.js'
 import { readConfig, type StorefrontConfig } from './config.js'
 import { AddressInUseError, AddressUnusableError } from './errors.js'

@@ -1,11 +1,11 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { type Principal, type Sessions } from '@stayfast/session'
-import { type FastifyReply, type FastifyRequest } from 'fastify'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { Principal, Sessions } from '@stayfast/session'
+import type { FastifyReply, FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { errorResponses } from '../api/error-response.js'
 import { SessionNotFoundError, SignInFailedError } from '../errors.js'
 import { principalOf } from './principal-of.js'
-import { type Users } from './users.js'
+import type { Users } from './users.js'
 
 declare module 'fastify' {
   interface Session {

@@ -1,5 +1,5 @@
-import { type Sessions } from '@stayfast/session'
-import { type FastifyInstance, type FastifyPluginCallback } from 'fastify'
+import type { Sessions } from '@stayfast/session'
+import type { FastifyInstance, FastifyPluginCallback } from 'fastify'
 import fp from 'fastify-plugin'
 
 declare module 'fastify' {

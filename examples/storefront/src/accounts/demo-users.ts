@@ -1,4 +1,4 @@
-import { type Database } from '../catalogue/database.js'
+import type { Database } from '../catalogue/database.js'
 import { hashPassword } from './passwords.js'
 
 const vendorIds = ['vendor-1', 'vendor-2', 'vendor-3']

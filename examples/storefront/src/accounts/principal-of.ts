@@ -1,5 +1,5 @@
-import { type Principal } from '@stayfast/session'
-import { type FastifyRequest } from 'fastify'
+import type { Principal } from '@stayfast/session'
+import type { FastifyRequest } from 'fastify'
 
 /** Who is signed in, on a route that lets nobody else in. */
 export function principalOf({ principal }: FastifyRequest): Principal {

@@ -1,4 +1,4 @@
-import { type Database, type Row } from '../catalogue/database.js'
+import type { Database, Row } from '../catalogue/database.js'
 import { text } from '../catalogue/row.js'
 import { isPassword } from './passwords.js'
 

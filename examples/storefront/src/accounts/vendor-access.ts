@@ -1,7 +1,7 @@
-import { type Sessions } from '@stayfast/session'
-import { type TenantInstances } from '@stayfast/tenant-instance-store'
-import { type FastifyReply, type FastifyRequest } from 'fastify'
-import { type VendorScope } from '../api/vendor-scope.js'
+import type { Sessions } from '@stayfast/session'
+import type { TenantInstances } from '@stayfast/tenant-instance-store'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { VendorScope } from '../api/vendor-scope.js'
 import { InstanceReferenceInvalidError, OtherVendorError } from '../errors.js'
 import { principalOf } from './principal-of.js'
 

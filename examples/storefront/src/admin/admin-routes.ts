@@ -1,10 +1,10 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { type Sessions } from '@stayfast/session'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { Sessions } from '@stayfast/session'
 import { tags, type TaggedCache } from '@stayfast/tagged-cache'
 import { Type } from 'typebox'
 import { ADMIN_ROLE } from '../accounts/vendor-access.js'
 import { errorResponses } from '../api/error-response.js'
-import { type ShopFigures } from '../catalogue/shop-figures.js'
+import type { ShopFigures } from '../catalogue/shop-figures.js'
 
 const METRICS_FRESH_SECONDS = 300
 

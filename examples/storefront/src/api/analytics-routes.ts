@@ -1,11 +1,11 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { tags } from '@stayfast/tagged-cache'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
-import { type Analytics, type DateRange } from '../catalogue/analytics.js'
+import type { Analytics, DateRange } from '../catalogue/analytics.js'
 import { DateRangeInvalidError } from '../errors.js'
 import { errorResponses } from './error-response.js'
-import { type VendorScope } from './vendor-scope.js'
+import type { VendorScope } from './vendor-scope.js'
 
 const DEFAULT_DAYS = 30
 const DAY_MS = 86_400_000

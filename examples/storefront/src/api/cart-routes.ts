@@ -1,12 +1,12 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { type FastifyRequest } from 'fastify'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { type Carts, type CartOwner } from '../catalogue/carts.js'
-import { type Checkout } from '../catalogue/checkout.js'
+import type { Carts, CartOwner } from '../catalogue/carts.js'
+import type { Checkout } from '../catalogue/checkout.js'
 import { DuplicateItemError } from '../errors.js'
 import { errorResponses } from './error-response.js'
 import { saleTags } from './sale-tags.js'
-import { type VendorScope } from './vendor-scope.js'
+import type { VendorScope } from './vendor-scope.js'
 
 const MOST_ITEMS = 100
 const MOST_UNITS = 10_000

@@ -1,8 +1,8 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { Type } from 'typebox'
-import { type Products } from '../catalogue/products.js'
+import type { Products } from '../catalogue/products.js'
 import { errorResponses } from './error-response.js'
-import { type VendorScope } from './vendor-scope.js'
+import type { VendorScope } from './vendor-scope.js'
 
 const StockLevel = Type.Object({ productId: Type.String(), sku: Type.String(), stock: Type.Integer() })
 

@@ -1,12 +1,12 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { type FastifyRequest } from 'fastify'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
 import { orderStatuses } from '../catalogue/order-status.js'
-import { type Orders } from '../catalogue/orders.js'
+import type { Orders } from '../catalogue/orders.js'
 import { errorResponses } from './error-response.js'
 import { PagingQuery, pageRequest, sendPage } from './paging.js'
 import { saleTags } from './sale-tags.js'
-import { type VendorScope } from './vendor-scope.js'
+import type { VendorScope } from './vendor-scope.js'
 
 const MOST_UNITS = 10_000
 

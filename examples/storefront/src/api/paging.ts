@@ -1,6 +1,6 @@
-import { type FastifyReply } from 'fastify'
+import type { FastifyReply } from 'fastify'
 import { type TInteger, type TObject, type TOptional, type TString, Type } from 'typebox'
-import { type Page, type PageRequest } from '../catalogue/page.js'
+import type { Page, PageRequest } from '../catalogue/page.js'
 
 const DEFAULT_LIMIT = 50
 const MAX_LIMIT = 200

@@ -1,11 +1,11 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
 import { tags } from '@stayfast/tagged-cache'
-import { type FastifyRequest } from 'fastify'
+import type { FastifyRequest } from 'fastify'
 import { Type } from 'typebox'
-import { type Products } from '../catalogue/products.js'
+import type { Products } from '../catalogue/products.js'
 import { errorResponses } from './error-response.js'
 import { NEXT_CURSOR, PagingQuery, pageRequest, sendPage } from './paging.js'
-import { type VendorScope } from './vendor-scope.js'
+import type { VendorScope } from './vendor-scope.js'
 
 const LARGEST_INTEGER = 2_147_483_647
 const MOST_BULK_ITEMS = 1_000

@@ -1,4 +1,4 @@
-import { type FastifyRequest, type onRequestAsyncHookHandler } from 'fastify'
+import type { FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 
 /** How a tenant's route knows whose data it is asked for. */
 export interface VendorScope {

@@ -1,4 +1,4 @@
-import { type Database, type Row } from './database.js'
+import type { Database, Row } from './database.js'
 import { integer, text } from './row.js'
 import { sumOf } from './sum-of.js'
 

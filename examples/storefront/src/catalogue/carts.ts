@@ -1,5 +1,5 @@
 import { ProductNotFoundError } from '../errors.js'
-import { type Database, type Queryable } from './database.js'
+import type { Database, Queryable } from './database.js'
 import { integer, text } from './row.js'
 
 export interface CartItem {

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { CartEmptyError, IdempotencyKeyReusedError, StockShortError } from '../errors.js'
 import { type Cart, type CartOwner, emptyCart, lockCart, readCart } from './carts.js'
-import { type Database, type Queryable } from './database.js'
+import type { Database, Queryable } from './database.js'
 import { integer, text } from './row.js'
 
 /** What was bought: one order for each product of the cart. */

@@ -1,4 +1,4 @@
-import { type OrderStatus } from './order-status.js'
+import type { OrderStatus } from './order-status.js'
 import { SeededRandom } from './seeded-random.js'
 import { type VendorProfile, vendorProfiles } from './vendor-profiles.js'
 

@@ -1,5 +1,5 @@
-import { type Queryable } from './database.js'
-import { type GeneratedCatalogue } from './generate.js'
+import type { Queryable } from './database.js'
+import type { GeneratedCatalogue } from './generate.js'
 import { indexStatements, schemaStatements } from './schema.js'
 
 const ROWS_PER_INSERT = 5_000

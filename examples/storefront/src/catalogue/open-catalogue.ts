@@ -2,14 +2,13 @@ import { PGlite } from '@electric-sql/pglite'
 import { mkdir, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CatalogueSource } from '../config.js'
+import type { CatalogueSource } from '../config.js'
 import { CatalogueLockedError, DataDirInUseError, DataDirUnusableError } from '../errors.js'
 import { DataDirLock } from './data-dir-lock.js'
-import { type Database, type Queryable } from './database.js'
+import type { Database, Queryable } from './database.js'
 import { generateCatalogue } from './generate.js'
 import { loadCatalogue } from './load-catalogue.js'
 import { PgliteDatabase } from './pglite-database.js'
-import { PostgresDatabase } from './postgres-database.js'
 import { peopleStatements } from './schema.js'
 import { readSnapshot } from './snapshot.js'
 
@@ -95,6 +94,8 @@ async function openKept(directory: string): Promise<PGlite> {
 }
 
 async function openPostgres(url: string, onBrokenConnection: (error: Error) => void): Promise<Database> {
+  // Its client is loaded where there is something to connect to.
+  const { PostgresDatabase } = await import('./postgres-database.js')
   const database = new PostgresDatabase(url, onBrokenConnection)
   try {
     for (let waitedMs = 0; !(await ensureLoaded(database)); waitedMs += LOAD_POLL_MS) {

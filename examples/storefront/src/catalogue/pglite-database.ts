@@ -1,5 +1,5 @@
-import { type PGlite } from '@electric-sql/pglite'
-import { type Database, type Queryable, type Row } from './database.js'
+import type { PGlite } from '@electric-sql/pglite'
+import type { Database, Queryable, Row } from './database.js'
 
 /** The embedded Postgres as a {@link Database}. It has one connection: statements run one after another. */
 export class PgliteDatabase implements Database {

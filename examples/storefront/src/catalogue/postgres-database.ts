@@ -1,6 +1,6 @@
 import pg from 'pg'
 import { CatalogueUnavailableError } from '../errors.js'
-import { type Database, type Queryable, type Row } from './database.js'
+import type { Database, Queryable, Row } from './database.js'
 
 const QUERY_TIMEOUT_MS = 10_000
 /**

@@ -2,7 +2,7 @@ import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { DuplicateItemError, ProductNotFoundError } from '../errors.js'
 import { decodeCursor, encodeCursor } from './cursor.js'
-import { type Database, type Queryable, type Row } from './database.js'
+import type { Database, Queryable, Row } from './database.js'
 import { containsPattern, type Page, pageOf, type PageRequest } from './page.js'
 import { integer, text, timestamp } from './row.js'
 

@@ -1,4 +1,4 @@
-import { type Row } from './database.js'
+import type { Row } from './database.js'
 
 /** The text in `column`. */
 export function text(row: Row, column: string): string {

@@ -1,4 +1,4 @@
-import { type Database } from './database.js'
+import type { Database } from './database.js'
 import { integer, text } from './row.js'
 import { sumOf } from './sum-of.js'
 

@@ -1,4 +1,4 @@
-import { type Database } from './database.js'
+import type { Database } from './database.js'
 import { text } from './row.js'
 
 export class Vendors {

@@ -1,4 +1,4 @@
-import { type Database, type Queryable, type Row } from './database.js'
+import type { Database, Queryable, Row } from './database.js'
 import { text, timestamp } from './row.js'
 
 /** What is kept of an event. Its token is the same in every run of its handler, and in no other event. */

@@ -1,10 +1,10 @@
 import fastifyStatic from '@fastify/static'
-import { type FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { type TaggedCache } from '@stayfast/tagged-cache'
-import { type FastifyBaseLogger } from 'fastify'
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { TaggedCache } from '@stayfast/tagged-cache'
+import type { FastifyBaseLogger } from 'fastify'
 import { Type } from 'typebox'
 import { orderStatuses } from '../catalogue/order-status.js'
-import { type Vendors } from '../catalogue/vendors.js'
+import type { Vendors } from '../catalogue/vendors.js'
 import {
   type ReferencedInstance,
   referencedInstance,

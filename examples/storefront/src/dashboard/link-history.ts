@@ -1,4 +1,4 @@
-import { type RedisConnection } from '@stayfast/redis-connection'
+import type { RedisConnection } from '@stayfast/redis-connection'
 import { performance } from 'node:perf_hooks'
 
 type Link = ReturnType<RedisConnection['link']>

@@ -1,9 +1,9 @@
-import { type HealthChecks } from '@stayfast/health'
-import { type RedisConnection } from '@stayfast/redis-connection'
-import { type CacheStats, type TaggedCache } from '@stayfast/tagged-cache'
-import { type LinkHistory, type LinkReport } from './link-history.js'
-import { type RequestWatch, type SeenLimit, type SeenRequest } from './request-watch.js'
-import { type WebhookNumbers, type WebhookWatch } from './webhook-numbers.js'
+import type { HealthChecks } from '@stayfast/health'
+import type { RedisConnection } from '@stayfast/redis-connection'
+import type { CacheStats, TaggedCache } from '@stayfast/tagged-cache'
+import type { LinkHistory, LinkReport } from './link-history.js'
+import type { RequestWatch, SeenLimit, SeenRequest } from './request-watch.js'
+import type { WebhookNumbers, WebhookWatch } from './webhook-numbers.js'
 
 /** What the panel "What Redis does for you" shows to one user. Names no host and no other user. */
 export interface LiveReport {

@@ -1,9 +1,9 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { type Sessions } from '@stayfast/session'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { Sessions } from '@stayfast/session'
 import { principalOf } from '../accounts/principal-of.js'
 import { ADMIN_ROLE } from '../accounts/vendor-access.js'
-import { type CommonFigures } from './live-report.js'
-import { type LiveStreams } from './live-streams.js'
+import type { CommonFigures } from './live-report.js'
+import type { LiveStreams } from './live-streams.js'
 
 /** `/dashboard/events`: the figures of the live panel as server-sent events. */
 export const liveRoutes: FastifyPluginCallbackTypebox<{

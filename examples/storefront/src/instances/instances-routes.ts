@@ -1,5 +1,5 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { type TaggedCache } from '@stayfast/tagged-cache'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { TaggedCache } from '@stayfast/tagged-cache'
 import { Type } from 'typebox'
 import { requireOwnOrigin } from '../accounts/own-origin.js'
 import { errorResponses } from '../api/error-response.js'

@@ -1,4 +1,4 @@
-import { type Saved, type TenantInstances } from '@stayfast/tenant-instance-store'
+import type { Saved, TenantInstances } from '@stayfast/tenant-instance-store'
 import { vendorOf } from './vendor-of.js'
 
 declare module '@stayfast/tenant-instance-store' {

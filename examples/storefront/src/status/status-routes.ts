@@ -1,5 +1,5 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { type RedisConnection } from '@stayfast/redis-connection'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { RedisConnection } from '@stayfast/redis-connection'
 import { Type } from 'typebox'
 import { packageInfo } from '../package-info.js'
 

@@ -1,8 +1,8 @@
-import { type TaggedCache } from '@stayfast/tagged-cache'
-import { type TenantInstances } from '@stayfast/tenant-instance-store'
-import { type WebhookHandler } from '@stayfast/webhooks'
-import { type WebhookEvents } from '../catalogue/webhook-events.js'
-import { type EventTenants } from './event-tenants.js'
+import type { TaggedCache } from '@stayfast/tagged-cache'
+import type { TenantInstances } from '@stayfast/tenant-instance-store'
+import type { WebhookHandler } from '@stayfast/webhooks'
+import type { WebhookEvents } from '../catalogue/webhook-events.js'
+import type { EventTenants } from './event-tenants.js'
 import { shopTags } from './shop-tags.js'
 
 export interface AppUninstalledParts {

@@ -1,10 +1,10 @@
-import { type TaggedCache } from '@stayfast/tagged-cache'
-import { type WebhookHandler } from '@stayfast/webhooks'
+import type { TaggedCache } from '@stayfast/tagged-cache'
+import type { WebhookHandler } from '@stayfast/webhooks'
 import { Type } from 'typebox'
 import { Value } from 'typebox/value'
 import { saleTags } from '../api/sale-tags.js'
-import { type WebhookEvents } from '../catalogue/webhook-events.js'
-import { type EventTenants } from './event-tenants.js'
+import type { WebhookEvents } from '../catalogue/webhook-events.js'
+import type { EventTenants } from './event-tenants.js'
 
 const MOST_UNITS = 10_000
 const Name = Type.String({ minLength: 1, maxLength: 150, pattern: '^[^\\u0000]*$' })

@@ -1,6 +1,6 @@
 import { hmac, shopify, type Secrets, type WebhookProvider, wix } from '@stayfast/webhooks'
 import { ConfigInvalidError } from '../errors.js'
-import { type WebhookSecrets } from './webhook-secrets.js'
+import type { WebhookSecrets } from './webhook-secrets.js'
 
 export type ProviderName = keyof WebhookSecrets
 

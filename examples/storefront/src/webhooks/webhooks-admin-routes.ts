@@ -1,11 +1,11 @@
-import { type FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
-import { type Sessions } from '@stayfast/session'
-import { type DeadLetter, type Webhooks } from '@stayfast/webhooks'
+import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { Sessions } from '@stayfast/session'
+import type { DeadLetter, Webhooks } from '@stayfast/webhooks'
 import { type TObject, type TString, Type } from 'typebox'
 import { ADMIN_ROLE } from '../accounts/vendor-access.js'
 import { errorResponses } from '../api/error-response.js'
 import { NEXT_CURSOR } from '../api/paging.js'
-import { type WebhookEvents } from '../catalogue/webhook-events.js'
+import type { WebhookEvents } from '../catalogue/webhook-events.js'
 import { DeadLetterNotFoundError } from '../errors.js'
 
 const USUAL_LIMIT = 50

@@ -1,4 +1,4 @@
-import { type SignedIn } from './api-types.js'
+import type { SignedIn } from './api-types.js'
 import { span } from './format.js'
 
 const FAILED = 'Something went wrong on the server; its log says what.'

@@ -1,11 +1,11 @@
 import { announce, messageOf, showError } from './announce.js'
-import { type CartItem, type Product, type Receipt } from './api-types.js'
+import type { CartItem, Product, Receipt } from './api-types.js'
 import { DataTable } from './data-table.js'
 import { button, element, given, make, spoken } from './dom.js'
 import { brief, count, money } from './format.js'
 import { purchaseKey } from './purchase-key.js'
-import { type Shop } from './shop.js'
-import { type View } from './view.js'
+import type { Shop } from './shop.js'
+import type { View } from './view.js'
 
 const MOST_UNITS = 10_000
 

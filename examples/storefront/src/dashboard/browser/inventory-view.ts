@@ -1,10 +1,10 @@
 import { announce, messageOf, showError } from './announce.js'
-import { type StockLevel } from './api-types.js'
+import type { StockLevel } from './api-types.js'
 import { DataTable } from './data-table.js'
 import { type Child, element, given, make, spoken } from './dom.js'
 import { brief, count } from './format.js'
-import { type Shop } from './shop.js'
-import { type View } from './view.js'
+import type { Shop } from './shop.js'
+import type { View } from './view.js'
 
 const PAGE = 25
 const LOW_STOCK = 5

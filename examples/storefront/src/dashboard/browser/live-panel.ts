@@ -1,6 +1,6 @@
 import { announce, messageOf } from './announce.js'
-import { type Api } from './api.js'
-import { type Device, type LiveReport, type SeenRequest } from './api-types.js'
+import type { Api } from './api.js'
+import type { Device, LiveReport, SeenRequest } from './api-types.js'
 import { button, element, make, spoken } from './dom.js'
 import {
   bytes,

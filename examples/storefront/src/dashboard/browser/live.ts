@@ -1,6 +1,6 @@
-import { type Api } from './api.js'
-import { type Device, type Health, type LiveReport } from './api-types.js'
-import { type AppStatus } from './status.js'
+import type { Api } from './api.js'
+import type { Device, Health, LiveReport } from './api-types.js'
+import type { AppStatus } from './status.js'
 
 /** What the page hears from the server by itself. */
 export interface LiveListener {

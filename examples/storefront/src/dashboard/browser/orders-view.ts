@@ -1,12 +1,12 @@
 import { announce, messageOf, showError } from './announce.js'
-import { type Answer } from './api.js'
-import { type Order } from './api-types.js'
+import type { Answer } from './api.js'
+import type { Order } from './api-types.js'
 import { DataTable } from './data-table.js'
 import { type Child, element, given, make } from './dom.js'
 import { capitalized, count, dateTime, money } from './format.js'
 import { SearchList } from './search-list.js'
-import { type Shop } from './shop.js'
-import { type View } from './view.js'
+import type { Shop } from './shop.js'
+import type { View } from './view.js'
 
 const PAGE = 25
 

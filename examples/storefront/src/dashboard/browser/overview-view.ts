@@ -1,12 +1,12 @@
 import { showError } from './announce.js'
-import { type Order, type ShopMetrics, type Snapshot } from './api-types.js'
+import type { Order, ShopMetrics, Snapshot } from './api-types.js'
 import { Chart } from './chart.js'
 import { DataTable } from './data-table.js'
 import { draw, element, given, make } from './dom.js'
 import { capitalized, count, day, money, percent, shortCount, shortMoney, wholeMoney } from './format.js'
 import { salesBuckets } from './sales-buckets.js'
-import { type Shop } from './shop.js'
-import { type View } from './view.js'
+import type { Shop } from './shop.js'
+import type { View } from './view.js'
 
 const DAY_MS = 86_400_000
 /** Shown up to the last order where there is none in the time that was chosen. */

@@ -1,12 +1,12 @@
 import { announce, messageOf } from './announce.js'
-import { type Product } from './api-types.js'
-import { type CartView } from './cart-view.js'
+import type { Product } from './api-types.js'
+import type { CartView } from './cart-view.js'
 import { type Column, DataTable } from './data-table.js'
 import { type Child, button, given, make, spoken } from './dom.js'
 import { brief, centsOf, count, money } from './format.js'
 import { SearchList } from './search-list.js'
-import { type Shop } from './shop.js'
-import { type View } from './view.js'
+import type { Shop } from './shop.js'
+import type { View } from './view.js'
 
 const PAGE = 50
 const LOW_STOCK = 5

@@ -1,4 +1,4 @@
-import { type Sales } from './api-types.js'
+import type { Sales } from './api-types.js'
 import { plural } from './format.js'
 
 /** Sales of a day, a week or a month. */

@@ -1,6 +1,6 @@
 import { showError } from './announce.js'
-import { type Answer } from './api.js'
-import { type DataTable } from './data-table.js'
+import type { Answer } from './api.js'
+import type { DataTable } from './data-table.js'
 import { element } from './dom.js'
 
 const SEARCH_PAUSE_MS = 250

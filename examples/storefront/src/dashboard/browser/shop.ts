@@ -1,5 +1,5 @@
-import { type Api, type Answer } from './api.js'
-import { type Product, type SignedIn } from './api-types.js'
+import type { Api, Answer } from './api.js'
+import type { Product, SignedIn } from './api-types.js'
 
 const ADMIN = 'admin'
 /** As many ids as one question may name. */

@@ -1,6 +1,6 @@
 import { showError } from './announce.js'
 import { type Api, Refusal } from './api.js'
-import { type SignedIn } from './api-types.js'
+import type { SignedIn } from './api-types.js'
 import { element } from './dom.js'
 
 const SESSIONS_AWAY = 'STAY_SESSION_UNAVAILABLE'
