@@ -131,12 +131,6 @@ export const SessionNotFoundError: Coded<'SHOP_SESSION_NOT_FOUND', []> = createE
   404,
 )
 
-export const ForeignOriginError: Coded<'SHOP_ORIGIN_FOREIGN', []> = createError(
-  'SHOP_ORIGIN_FOREIGN',
-  'The request comes from a page of another origin, and none is allowed: send it from this one, or from a server',
-  403,
-)
-
 export const OtherVendorError: Coded<'SHOP_OTHER_VENDOR', []> = createError(
   'SHOP_OTHER_VENDOR',
   'This instance belongs to another vendor',

@@ -102,7 +102,7 @@ async function register(app: FastifyInstance, parts: StorefrontParts): Promise<v
     figures: new ShopFigures(database),
   })
   await app.register(shopWebhooks, { ...parts.webhooks, database, instances, sessions, cache })
-  await app.register(instancesRoutes, { instances, references, cache })
+  await app.register(instancesRoutes, { instances, references, sessions, cache })
   await app.register(productsRoutes, { prefix: '/api/:instanceId/products', scope, products })
   await app.register(ordersRoutes, { prefix: '/api/:instanceId/orders', scope, orders: new Orders(database) })
   await app.register(inventoryRoutes, { prefix: '/api/:instanceId/inventory', scope, products })

@@ -93,7 +93,7 @@ t.test('what changes something needs the CSRF token and no foreign origin', asyn
   for (const origin of ['https://evil.test', 'null', 'http://localhost:81', 'no origin']) {
     t.match(
       (await app.inject({ ...install, headers: { origin } })).json(),
-      { statusCode: 403, code: 'SHOP_ORIGIN_FOREIGN' },
+      { statusCode: 403, code: 'STAY_SESSION_ORIGIN_FOREIGN' },
       origin,
     )
   }

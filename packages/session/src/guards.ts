@@ -7,17 +7,23 @@ import {
   SessionOptionError,
   SignInRequiredError,
 } from './errors.js'
+import { checkOrigin } from './origin.js'
 import type { Principal } from './session-about.js'
 import type { SessionGuard, Sessions } from './sessions.js'
 
 /** The guards of `app.sessions`. */
-export type Guards = Pick<Sessions, 'requireAuth' | 'requireRole' | 'requireFresh' | 'requireCsrf'>
+export type Guards = Pick<
+  Sessions,
+  'requireAuth' | 'requireRole' | 'requireFresh' | 'requireOwnOrigin' | 'requireCsrf'
+>
 
 /** Makes the guards of `app.sessions`. */
 export function createGuards({
   retryAfterSeconds,
+  trustedOrigins,
 }: {
   readonly retryAfterSeconds: number
+  readonly trustedOrigins: readonly string[]
 }): Omit<Guards, 'requireCsrf'> {
   const guard =
     (check: (request: FastifyRequest) => void): SessionGuard =>
@@ -43,6 +49,10 @@ export function createGuards({
         if (!roles.some((role) => principal.roles.includes(role))) throw new RoleMissingError()
       })
     },
+
+    requireOwnOrigin: guard((request) => {
+      checkOrigin(request, trustedOrigins)
+    }),
 
     requireFresh({ withinMs }) {
       if (typeof withinMs !== 'number' || !(withinMs > 0)) {

@@ -103,6 +103,12 @@ export interface Sessions {
    */
   readonly requireCsrf: SessionGuard
 
+  /**
+   * Refuses what a page of another origin sends: 403 STAY_SESSION_ORIGIN_FOREIGN; for what changes something
+   * without asking for a session, and so for a token. Programs send no Origin, and are let through.
+   */
+  readonly requireOwnOrigin: SessionGuard
+
   /** Lets in who signed in within this time: 401 STAY_SESSION_NOT_FRESH, 503. */
   requireFresh(options: { readonly withinMs: number }): SessionGuard
 }

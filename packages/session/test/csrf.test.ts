@@ -15,6 +15,7 @@ function guarded(app: FastifyInstance): void {
   })
   app.get('/token', async (_request, reply) => ({ csrfToken: app.sessions.csrfToken(reply) }))
   app.post('/buy', { preHandler: [app.sessions.requireCsrf, app.sessions.requireAuth] }, async () => 'bought')
+  app.post('/subscribe', { preHandler: app.sessions.requireOwnOrigin }, async () => 'subscribed')
   app.get('/buy', { preHandler: app.sessions.requireCsrf }, async () => 'shown')
 }
 
@@ -67,6 +68,25 @@ t.test('a change from a page of another origin is refused, token or not', async 
   t.equal(await from('https://shop.test'), 200)
   t.equal(await from('https://trusted.test'), 200)
 })
+
+t.test(
+  'what needs no session is refused from a page of another origin, and taken from a program',
+  async (t) => {
+    const { browser } = await shop(t, { trustedOrigins: ['https://trusted.test'] })
+    const from = (headers: Record<string, string>): Promise<{ statusCode: number; json(): unknown }> =>
+      browser().post('/subscribe', {}, { headers: { host: 'shop.test', ...headers } })
+    for (const origin of ['https://evil.test', 'null', 'http://shop.test:81', 'no origin']) {
+      t.match(
+        (await from({ origin })).json(),
+        { statusCode: 403, code: 'STAY_SESSION_ORIGIN_FOREIGN' },
+        origin,
+      )
+    }
+    t.equal((await from({})).statusCode, 200)
+    t.equal((await from({ origin: 'https://shop.test' })).statusCode, 200)
+    t.equal((await from({ origin: 'https://trusted.test' })).statusCode, 200)
+  },
+)
 
 t.test('what brings no session passes this guard, and meets the others', async (t) => {
   const { browser } = await shop(t)

@@ -1,7 +1,7 @@
 import type { FastifyPluginCallbackTypebox } from '@fastify/type-provider-typebox'
+import type { Sessions } from '@stayfast/session'
 import type { TaggedCache } from '@stayfast/tagged-cache'
 import { Type } from 'typebox'
-import { requireOwnOrigin } from '../accounts/own-origin.js'
 import { errorResponses } from '../api/error-response.js'
 import { shopTags } from '../webhooks/shop-tags.js'
 import { referencedInstance, type ReferenceRules } from './instance-reference.js'
@@ -17,12 +17,13 @@ const Opened = Type.Object({
 export const instancesRoutes: FastifyPluginCallbackTypebox<{
   instances: InstanceStore
   references: ReferenceRules
+  sessions: Pick<Sessions, 'requireOwnOrigin'>
   cache: Pick<TaggedCache, 'invalidateTags'>
-}> = (app, { instances, references, cache }, done) => {
+}> = (app, { instances, references, sessions, cache }, done) => {
   app.post(
     '/api/instances',
     {
-      onRequest: requireOwnOrigin,
+      onRequest: sessions.requireOwnOrigin,
       config: { csrf: false },
       schema: {
         tags: ['instances'],
