@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import pg from 'pg'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { openCatalogue } from '../dist/catalogue/open-catalogue.js'
 import { Products } from '../dist/catalogue/products.js'
 import { checkoutContract } from './contract/checkout-contract.js'
@@ -19,6 +19,19 @@ t.comment(`on ${postgres.kind}`)
 const source = { kind: 'postgres', url: postgres.url } as const
 const broken: Error[] = []
 const open = (): ReturnType<typeof openCatalogue> => openCatalogue(source, (error) => broken.push(error))
+
+/** A storefront, and another session that can hold its rows; none where PGlite stands for a Postgres. */
+async function openBesideAdmin(t: Test): Promise<{ shop: StorefrontClient; admin: pg.Client } | undefined> {
+  if (postgres.kind === 'pglite') {
+    t.comment('PGlite has one session, where nobody waits for another or can be ended')
+    return undefined
+  }
+  const app = await openStorefront(t, { DATABASE_URL: postgres.url })
+  const admin = new pg.Client({ connectionString: postgres.url })
+  await admin.connect()
+  t.teardown(() => admin.end())
+  return { shop: await new StorefrontClient(app).open(), admin }
+}
 
 t.test('processes that start at once on an empty Postgres load the catalogue once', async (t) => {
   const databases = await Promise.all([open(), open(), open()])
@@ -106,16 +119,9 @@ t.test('transactions that wait for each other are both done', async (t) => {
 })
 
 t.test('who waits while all connections wait for one row is served when it is free', async (t) => {
-  if (postgres.kind === 'pglite') {
-    t.comment('PGlite has one session, where nobody waits for another')
-    t.end()
-    return
-  }
-  const app = await openStorefront(t, { DATABASE_URL: postgres.url })
-  const shop = await new StorefrontClient(app).open()
-  const admin = new pg.Client({ connectionString: postgres.url })
-  await admin.connect()
-  t.teardown(() => admin.end())
+  const beside = await openBesideAdmin(t)
+  if (beside === undefined) return
+  const { shop, admin } = beside
   await admin.query('begin')
   await admin.query(`update storefront.products set stock = 100 where id = 'p-1-72'`)
   const orders = Array.from({ length: 30 }, () =>
@@ -141,16 +147,9 @@ t.test('a Postgres that is not there stops the start, without its URL in the mes
 t.test(
   'connections that break fail their requests with 503, and the next request opens another',
   async (t) => {
-    if (postgres.kind === 'pglite') {
-      t.comment('PGlite has no sessions that could be ended')
-      t.end()
-      return
-    }
-    const app = await openStorefront(t, { DATABASE_URL: postgres.url })
-    const shop = await new StorefrontClient(app).open()
-    const admin = new pg.Client({ connectionString: postgres.url })
-    await admin.connect()
-    t.teardown(() => admin.end())
+    const beside = await openBesideAdmin(t)
+    if (beside === undefined) return
+    const { shop, admin } = beside
 
     // The request waits for a row that the other session holds, and loses its connection while it waits.
     await admin.query('begin')
